@@ -1,0 +1,65 @@
+//! Every cap in the program, with its default and the reason for it. Nothing else in the tree defines one.
+//!
+//! The worst case of memory and output is a sum of these constants, whatever a peer or a file claims.
+
+/// The limits under which a run decodes. Crossing one is a named finding, never silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of unfinished messages held per direction (default 32 MiB: two messages of the largest legal size).
+    /// Over it the oldest unfinished message of the direction is given up.
+    pub partial_bytes: usize,
+    /// Bytes held for all connections together: unfinished messages, chunk stream states and searches for a lost
+    /// framing (default 64 MiB). Over it the connection that asked for more is given up.
+    pub total_bytes: usize,
+    /// Bytes kept of an audio or video message when nobody asked for its payload (default 64): the tag headers.
+    pub media_head: usize,
+    /// Bytes kept of a sequence header or of any other media message whose body is decoded (default 64 KiB).
+    pub config_bytes: usize,
+    /// AMF nesting depth (default 64). Deeper values are cut and marked.
+    pub amf_depth: usize,
+    /// AMF values per message (default 65,536). What follows is cut and marked.
+    pub amf_values: usize,
+    /// Bytes of text printed per message record once AMF references are resolved (default 1 MiB).
+    pub amf_output: usize,
+    /// Bytes searched for the next plausible chunk header after a loss (default 1 MiB); then the direction is opaque.
+    pub resync_bytes: usize,
+    /// Bytes held beyond a hole in one direction of a TCP connection (default 4 MiB); then the hole is a gap.
+    pub reorder_bytes: usize,
+    /// The same for all connections together (default 64 MiB).
+    pub reorder_total: usize,
+    /// RTMP connections decoded at once from a capture (default 16,384). The one silent longest is closed first.
+    pub rtmp_connections: usize,
+    /// Other TCP connections remembered from a capture (default 262,144), a few bytes each.
+    pub other_connections: usize,
+    /// Unanswered calls remembered per direction (default 1,024).
+    pub pending_calls: usize,
+    /// Message streams remembered per connection (default 1,024).
+    pub message_streams: usize,
+    /// Media tracks counted per connection (default 256).
+    pub tracks: usize,
+    /// Records printed of the same finding on one connection (default 20); the rest are only counted.
+    pub same_finding: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            partial_bytes: 32 << 20,
+            total_bytes: 64 << 20,
+            media_head: 64,
+            config_bytes: 64 << 10,
+            amf_depth: 64,
+            amf_values: 65_536,
+            amf_output: 1 << 20,
+            resync_bytes: 1 << 20,
+            reorder_bytes: 4 << 20,
+            reorder_total: 64 << 20,
+            rtmp_connections: 16_384,
+            other_connections: 262_144,
+            pending_calls: 1_024,
+            message_streams: 1_024,
+            tracks: 256,
+            same_finding: 20,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! RTMP itself: bytes to values and back. No I/O, no clock, no opinion, no printing.
+
+pub mod amf;
+pub mod chunk;
+pub mod codec;
+pub mod cursor;
+pub mod fault;
+pub mod handshake;
+pub mod message;
+mod types;
+
+pub use types::{Direction, Span};
