@@ -13,8 +13,6 @@ pub struct Limits {
     pub total_bytes: usize,
     /// Bytes kept of an audio or video message when nobody asked for its payload (default 64): the tag headers.
     pub media_head: usize,
-    /// Bytes kept of a sequence header or of any other media message whose body is decoded (default 64 KiB).
-    pub config_bytes: usize,
     /// AMF nesting depth (default 64). Deeper values are cut and marked.
     pub amf_depth: usize,
     /// AMF values per message (default 65,536). What follows is cut and marked.
@@ -47,7 +45,6 @@ impl Default for Limits {
             partial_bytes: 32 << 20,
             total_bytes: 64 << 20,
             media_head: 64,
-            config_bytes: 64 << 10,
             amf_depth: 64,
             amf_values: 65_536,
             amf_output: 1 << 20,

@@ -1,0 +1,129 @@
+//! What is remembered of each chunk stream: its last header and its unfinished message.
+
+use std::collections::HashMap;
+
+use super::super::Span;
+
+/// The state of one chunk stream in one direction.
+#[derive(Debug, Clone, Default)]
+pub struct Stream {
+    /// Its id, 2 to 65,599.
+    pub id: u32,
+    /// The last header's message length, bytes.
+    pub length: u32,
+    /// The last header's message type id.
+    pub type_id: u8,
+    /// The last header's message stream id.
+    pub message_stream_id: u32,
+    /// The absolute timestamp of the current or last message, milliseconds, modulo 2^32.
+    pub timestamp: u32,
+    /// What a format 3 chunk that starts a message adds to it: the last delta, or after format 0 its timestamp.
+    pub delta: u32,
+    /// The extended timestamp of the last header of format 0 to 2, where it had one.
+    pub extended: Option<u32>,
+    /// Whether the absolute timestamp is known: false after a loss until the next format 0 header.
+    pub uncertain: bool,
+
+    /// Payload bytes of the unfinished message seen so far; 0 also where none is unfinished.
+    pub(super) received: u32,
+    /// Chunks of the current message so far; 0 where none is unfinished.
+    pub(super) chunks: u32,
+    /// Stream offset of its first header byte.
+    pub(super) start: u64,
+    /// Its payload, as much as is to be kept.
+    pub(super) kept: Vec<u8>,
+    /// How much is to be kept.
+    pub(super) keep: usize,
+    /// Whether `keep` has been decided from the head.
+    pub(super) decided: bool,
+    /// Stream ranges missing from it.
+    pub(super) damaged: Vec<Span>,
+}
+
+impl Stream {
+    /// Whether a message has begun and is not complete.
+    #[must_use]
+    pub const fn unfinished(&self) -> bool {
+        self.chunks > 0
+    }
+
+    /// Forgets the message, keeping the header that later chunks inherit from. A large buffer is given back.
+    pub(super) fn clear(&mut self) {
+        const REUSE: usize = 16 << 10;
+        self.received = 0;
+        self.chunks = 0;
+        self.kept.clear();
+        if self.kept.capacity() > REUSE {
+            self.kept = Vec::new();
+        }
+        self.damaged.clear();
+    }
+}
+
+/// The chunk streams of one direction. Those with one-byte ids, which is nearly all, are found without hashing.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    streams: Vec<Stream>,
+    small: [u16; 64],
+    large: HashMap<u32, u32>,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self { streams: Vec::new(), small: [0; 64], large: HashMap::new() }
+    }
+
+    /// The slot of the stream with this id.
+    #[inline]
+    pub(super) fn find(&self, id: u32) -> Option<usize> {
+        if let Some(&slot) = self.small.get(id as usize) {
+            return (slot as usize).checked_sub(1);
+        }
+        self.large.get(&id).map(|&slot| slot as usize)
+    }
+
+    /// The slot of the stream with this id, made where there is none.
+    pub(super) fn find_or_add(&mut self, id: u32) -> usize {
+        if let Some(slot) = self.find(id) {
+            return slot;
+        }
+        let slot = self.streams.len();
+        self.streams.push(Stream { id, ..Stream::default() });
+        match self.small.get_mut(id as usize) {
+            // At most 64 ids of this form exist among at most 65,598 streams; a late one may have a high slot.
+            Some(entry) if slot < usize::from(u16::MAX) => *entry = slot as u16 + 1,
+            _ => {
+                self.large.insert(id, slot as u32);
+            }
+        }
+        slot
+    }
+
+    pub(super) fn all(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    pub(super) fn all_mut(&mut self) -> &mut [Stream] {
+        &mut self.streams
+    }
+
+    /// Bytes that the table itself occupies, payloads aside.
+    pub(super) fn bytes(&self) -> usize {
+        self.streams.capacity() * size_of::<Stream>() + self.large.capacity() * 12
+    }
+}
+
+impl core::ops::Index<usize> for Table {
+    type Output = Stream;
+    #[inline]
+    fn index(&self, slot: usize) -> &Stream {
+        &self.streams[slot]
+    }
+}
+
+impl core::ops::IndexMut<usize> for Table {
+    #[inline]
+    fn index_mut(&mut self, slot: usize) -> &mut Stream {
+        &mut self.streams[slot]
+    }
+}

@@ -1,0 +1,687 @@
+//! One direction's bytes after the handshake, read as chunks and messages.
+
+use std::collections::VecDeque;
+
+use super::super::Span;
+use super::assembly::{Stream, Table};
+use super::header::{self, Header};
+use super::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE};
+use crate::Limits;
+
+/// Reads messages out of one direction's chunk stream, byte-exact and resumable at any cut.
+///
+/// Feed → drain: hand bytes to [`next`](Self::next) until it returns `Ok(None)`, which means that all of them have
+/// been taken and more are needed. Set Chunk Size and Abort are applied the moment they are complete, because framing
+/// depends on them, and are reported as messages all the same. Survivable oddities come out as [`Note`]s; only "where
+/// does the next chunk begin?" is an error, and after it [`resume`](Self::resume) goes on from a known place.
+///
+/// Defined by: RTMP 1.0 §5.3.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    table: Table,
+    chunk_size: u32,
+    keep: Keep,
+    want_chunks: bool,
+    partial_limit: usize,
+
+    /// Stream offset of the next byte to be read, those in `carry` included.
+    offset: u64,
+    /// Bytes taken from the input that could not be read yet: a header cut by a seam.
+    carry: [u8; CARRY],
+    carried: usize,
+    /// The chunk being read.
+    current: usize,
+    chunk: Chunk,
+    body_left: u32,
+
+    /// The stream whose message was handed out last; cleared on the next call.
+    finished: Option<usize>,
+    /// The stream whose complete message waits behind its chunk's record.
+    complete: Option<usize>,
+    notes: VecDeque<Note>,
+    /// Bytes of payload held in unfinished messages.
+    held: usize,
+    /// Whether a format 3 chunk without the repeated extended timestamp, and one with it, were seen.
+    extended_omitted: bool,
+    extended_repeated: bool,
+    /// Whether something was lost before: inherited headers are then guesses.
+    after_loss: bool,
+}
+
+/// Room for the longest header and the extended timestamp looked for behind it.
+const CARRY: usize = header::MAX_HEADER + 6;
+
+/// How much of each message's payload to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    /// Bytes always kept.
+    pub head: usize,
+    /// Whether the whole is needed, told from the type id and the first `head` bytes (fewer in a shorter message).
+    pub whole: fn(type_id: u8, head: &[u8]) -> bool,
+}
+
+impl Keep {
+    /// Keep everything.
+    pub const ALL: Self = Self { head: usize::MAX, whole: |_, _| true };
+}
+
+/// What the reader hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A chunk is complete. Only with [`Reader::with_chunks`].
+    Chunk(Chunk),
+    /// A message is complete.
+    Message(Message<'a>),
+    /// Something odd that does not stop the reading.
+    Note(Note),
+}
+
+/// One chunk, as its header says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Its header.
+    pub header: Header,
+    /// Its bytes in the stream, header included.
+    pub span: Span,
+    /// Bytes of payload it carries.
+    pub data_length: u32,
+}
+
+/// One message, put together from its chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// The chunk stream that carried it.
+    pub chunk_stream_id: u32,
+    /// The message stream that it belongs to.
+    pub message_stream_id: u32,
+    /// Its type.
+    pub type_id: u8,
+    /// Absolute timestamp, milliseconds, modulo 2^32.
+    pub timestamp: u32,
+    /// Whether the timestamp is only the best estimate, after a loss.
+    pub timestamp_uncertain: bool,
+    /// Payload bytes as declared and carried.
+    pub length: u32,
+    /// Chunks that carried it.
+    pub chunks: u32,
+    /// From its first header byte to its last payload byte.
+    pub span: Span,
+    /// The payload, as much as [`Keep`] keeps.
+    pub payload: &'a [u8],
+    /// Stream ranges missing from it; zeros stand for them in the payload.
+    pub damaged: &'a [Span],
+}
+
+/// An oddity that the reader survived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// Stream offset of the header or field that shows it.
+    pub offset: u64,
+    /// The chunk stream.
+    pub chunk_stream_id: u32,
+    /// What it is.
+    pub kind: NoteKind,
+}
+
+/// Kinds of [`Note`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoteKind {
+    /// A chunk stream begins with format 1, which leaves its message stream id unsaid.
+    FreshFormat1,
+    /// A new header (format 0 to 2) came inside an unfinished message, of which `had` of `length` bytes were there.
+    /// The unfinished message is dropped and a new one begins.
+    HeaderInsideMessage {
+        /// The new header's format.
+        format: u8,
+        /// Bytes that the unfinished message had.
+        had: u32,
+        /// Bytes that it declared.
+        length: u32,
+        /// Stream offset where it began.
+        began: u64,
+    },
+    /// A format 3 chunk does not repeat the extended timestamp. Noted once per direction.
+    ExtendedTimestampOmitted,
+    /// A Set Chunk Size carries a value that is not allowed; the size in force stays (0) or loses its top bit.
+    ChunkSizeInvalid {
+        /// The value sent.
+        value: u32,
+    },
+    /// An Abort dropped an unfinished message of which `had` of `length` bytes were there.
+    Aborted {
+        /// Bytes that the unfinished message had.
+        had: u32,
+        /// Bytes that it declared.
+        length: u32,
+    },
+    /// An unfinished message was given up because [`Limits::partial_bytes`] was reached.
+    PartialDropped {
+        /// Bytes that the unfinished message had.
+        had: u32,
+        /// Bytes that it declared.
+        length: u32,
+    },
+    /// The basic header is longer than the id needs.
+    LongBasicHeader {
+        /// Its bytes: 2 or 3.
+        length: u8,
+    },
+}
+
+/// The reader cannot know where the next chunk begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// Stream offset of the header that cannot be trusted.
+    pub offset: u64,
+    /// Why.
+    pub kind: LossKind,
+}
+
+/// Kinds of [`Loss`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossKind {
+    /// A chunk of format 2 or 3 on a chunk stream that has had no header to inherit from.
+    NoPriorHeader {
+        /// 2 or 3.
+        format: u8,
+        /// The chunk stream.
+        chunk_stream_id: u32,
+    },
+    /// The header's fields cannot be those of a real message.
+    Implausible {
+        /// The type id.
+        type_id: u8,
+        /// The message length.
+        length: u32,
+        /// The message stream id.
+        message_stream_id: u32,
+    },
+    /// Missing bytes reach into a chunk header, or their number is unknown.
+    Hole,
+}
+
+impl Reader {
+    /// A reader at stream offset `offset`: 3,073 behind a handshake.
+    #[must_use]
+    pub fn new(offset: u64, keep: Keep, limits: &Limits) -> Self {
+        Self {
+            table: Table::new(),
+            chunk_size: DEFAULT_CHUNK_SIZE,
+            keep,
+            want_chunks: false,
+            partial_limit: limits.partial_bytes,
+            offset,
+            carry: [0; CARRY],
+            carried: 0,
+            current: 0,
+            chunk: Chunk { header: EMPTY, span: Span { start: offset, end: offset }, data_length: 0 },
+            body_left: 0,
+            finished: None,
+            complete: None,
+            notes: VecDeque::new(),
+            held: 0,
+            extended_omitted: false,
+            extended_repeated: false,
+            after_loss: false,
+        }
+    }
+
+    /// The same reader, which also hands out each chunk.
+    #[must_use]
+    pub const fn with_chunks(mut self, want: bool) -> Self {
+        self.want_chunks = want;
+        self
+    }
+
+    /// Stream offset of the next byte that will be read as something new.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The chunk size in force, bytes.
+    #[must_use]
+    pub const fn chunk_size(&self) -> u32 {
+        self.chunk_size
+    }
+
+    /// The chunk streams seen so far.
+    #[must_use]
+    pub fn streams(&self) -> &[Stream] {
+        self.table.all()
+    }
+
+    /// Header bytes taken but not read yet, at most 24: a header cut by the end of the input.
+    #[must_use]
+    pub fn carried(&self) -> &[u8] {
+        &self.carry[..self.carried]
+    }
+
+    /// Whether the next byte belongs to the payload of a chunk that has begun.
+    #[must_use]
+    pub const fn inside_chunk(&self) -> bool {
+        self.body_left > 0
+    }
+
+    /// Bytes of memory held for unfinished messages and chunk stream states.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.held + self.table.bytes()
+    }
+
+    /// The next item, or `None` where all of `input` has been taken.
+    ///
+    /// # Errors
+    /// [`Loss`]: the header at its offset cannot be read as one. Nothing from that offset on has been taken beyond
+    /// what [`carried`](Self::carried) holds.
+    pub fn next<'r, 'i: 'r>(&'r mut self, input: &mut &'i [u8]) -> Result<Option<Item<'r>>, Loss> {
+        if let Some(slot) = self.finished.take() {
+            self.release(slot);
+        }
+        let (slot, direct) = loop {
+            if let Some(note) = self.notes.pop_front() {
+                return Ok(Some(Item::Note(note)));
+            }
+            if let Some(slot) = self.complete.take() {
+                break (slot, None);
+            }
+            if self.body_left == 0 {
+                if !self.header(input)? {
+                    return Ok(None);
+                }
+                if self.body_left > 0 {
+                    continue;
+                }
+            } else {
+                if let Some(payload) = self.whole_message(input) {
+                    break (self.current, Some(payload));
+                }
+                if !self.body(input) {
+                    if input.is_empty() {
+                        return Ok(None);
+                    }
+                    continue; // the carried bytes are used up, the input is not
+                }
+            }
+            // A chunk is complete.
+            let stream = &self.table[self.current];
+            if stream.received == stream.length {
+                self.complete = Some(self.current);
+            }
+            self.chunk.span.end = self.offset;
+            if self.want_chunks {
+                return Ok(Some(Item::Chunk(self.chunk)));
+            }
+        };
+        self.apply(slot, direct)?;
+        self.finished = Some(slot);
+        let stream = &self.table[slot];
+        Ok(Some(Item::Message(Message {
+            chunk_stream_id: stream.id,
+            message_stream_id: stream.message_stream_id,
+            type_id: stream.type_id,
+            timestamp: stream.timestamp,
+            timestamp_uncertain: stream.uncertain,
+            length: stream.length,
+            chunks: stream.chunks,
+            span: Span { start: stream.start, end: self.offset },
+            payload: direct.unwrap_or(&stream.kept),
+            damaged: &stream.damaged,
+        })))
+    }
+
+    /// Counts through `length` missing bytes, if all of them belong to the payload of the current chunk: the message is
+    /// kept, zeros stand for the bytes, and it will say that it is damaged.
+    ///
+    /// # Errors
+    /// The hole reaches into a header: [`LossKind::Hole`]. Nothing is changed; the caller looks for a place to
+    /// [`resume`](Self::resume).
+    pub fn hole(&mut self, length: u64) -> Result<(), Loss> {
+        let loss = Loss { offset: self.offset, kind: LossKind::Hole };
+        if self.carried > 0 || u64::from(self.body_left) < length || self.body_left == 0 {
+            return Err(loss);
+        }
+        let stream = &mut self.table[self.current];
+        if matches!(stream.type_id, SET_CHUNK_SIZE | ABORT) {
+            return Err(loss);
+        }
+        let n = length as u32;
+        stream.damaged.push(Span { start: self.offset, end: self.offset + length });
+        let zeros = (n as usize).min(stream.keep.saturating_sub(stream.kept.len()));
+        stream.kept.resize(stream.kept.len() + zeros, 0);
+        self.held += zeros;
+        self.took(n);
+        if self.body_left == 0 {
+            let stream = &self.table[self.current];
+            if stream.received == stream.length {
+                self.complete = Some(self.current);
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on at stream offset `offset`, where a chunk header begins, after a [`Loss`]. Unfinished messages are
+    /// dropped, what later headers inherit is kept, and timestamps are uncertain until a format 0 header comes.
+    pub fn resume(&mut self, offset: u64, chunk_size: u32) {
+        self.offset = offset;
+        self.carried = 0;
+        self.body_left = 0;
+        self.chunk_size = chunk_size;
+        self.complete = None;
+        self.finished = None;
+        self.after_loss = true;
+        for stream in self.table.all_mut() {
+            stream.clear();
+            stream.uncertain = true;
+        }
+        self.held = 0;
+    }
+
+    /// Sets what later headers of a chunk stream inherit, as found by looking ahead after a loss.
+    pub fn seed(&mut self, known: &Stream) {
+        let slot = self.table.find_or_add(known.id);
+        let stream = &mut self.table[slot];
+        let timestamp = stream.timestamp;
+        *stream = Stream { timestamp, uncertain: true, ..known.clone() };
+    }
+
+    /// Reads a chunk header. `false`: it is cut, and what was there is carried.
+    fn header(&mut self, input: &mut &[u8]) -> Result<bool, Loss> {
+        let mut joined = [0; CARRY];
+        let view: &[u8] = if self.carried == 0 {
+            input
+        } else {
+            let more = input.len().min(CARRY - self.carried);
+            joined[..self.carried].copy_from_slice(&self.carry[..self.carried]);
+            joined[self.carried..self.carried + more].copy_from_slice(&input[..more]);
+            &joined[..self.carried + more]
+        };
+        let Some(mut header) = header::decode(view) else {
+            self.carry_all(input);
+            return Ok(false);
+        };
+        let found = self.table.find(header.chunk_stream_id);
+        if header.format == 3
+            && let Some(expected) = found.and_then(|slot| self.table[slot].extended)
+        {
+            match header::repeated_extended(&view[header.basic_length as usize..], expected) {
+                Some(true) => {
+                    header.extended_timestamp = Some(expected);
+                    self.extended_repeated = true;
+                }
+                Some(false) => {
+                    if !self.extended_omitted {
+                        self.extended_omitted = true;
+                        self.note(header.chunk_stream_id, NoteKind::ExtendedTimestampOmitted);
+                    }
+                }
+                None => {
+                    self.carry_all(input);
+                    return Ok(false);
+                }
+            }
+        }
+        let slot = self.admit(&header, found)?;
+        let start = self.offset;
+        self.consume(header.wire_length(), input);
+        self.start_chunk(slot, header, start);
+        Ok(true)
+    }
+
+    /// Holds a header against what is known of its chunk stream, before anything is consumed.
+    fn admit(&mut self, header: &Header, found: Option<usize>) -> Result<usize, Loss> {
+        let id = header.chunk_stream_id;
+        if let (Some(length), Some(type_id)) = (header.length, header.type_id) {
+            let inherited = found.map_or(0, |slot| self.table[slot].message_stream_id);
+            let message_stream_id = header.message_stream_id.unwrap_or(inherited);
+            if !plausible(type_id, length, message_stream_id) {
+                let kind = LossKind::Implausible { type_id, length, message_stream_id };
+                return Err(Loss { offset: self.offset, kind });
+            }
+        }
+        let slot = match found {
+            Some(slot) => slot,
+            None if header.format >= 2 => {
+                let kind = LossKind::NoPriorHeader { format: header.format, chunk_stream_id: id };
+                return Err(Loss { offset: self.offset, kind });
+            }
+            None => {
+                if header.format == 1 && !self.after_loss {
+                    self.note(id, NoteKind::FreshFormat1);
+                }
+                let slot = self.table.find_or_add(id);
+                self.table[slot].uncertain = self.after_loss;
+                slot
+            }
+        };
+        let needs = if id < 64 { 1 } else if id < 320 { 2 } else { 3 };
+        if header.basic_length > needs {
+            self.note(id, NoteKind::LongBasicHeader { length: header.basic_length });
+        }
+        let stream = &self.table[slot];
+        if header.format < 3 && stream.unfinished() {
+            let kind = NoteKind::HeaderInsideMessage {
+                format: header.format,
+                had: stream.received,
+                length: stream.length,
+                began: stream.start,
+            };
+            self.note(id, kind);
+            self.release(slot);
+        }
+        Ok(slot)
+    }
+
+    /// Lets the header take effect: a new message where none is unfinished, else one more chunk of it.
+    fn start_chunk(&mut self, slot: usize, header: Header, start: u64) {
+        let stream = &mut self.table[slot];
+        if !stream.unfinished() {
+            stream.start = start;
+            stream.received = 0;
+            stream.keep = self.keep.head;
+            stream.decided = false;
+            if let Some(time) = header.time() {
+                stream.delta = time;
+                stream.extended = header.extended_timestamp;
+            }
+            if let (Some(length), Some(type_id)) = (header.length, header.type_id) {
+                stream.length = length;
+                stream.type_id = type_id;
+            }
+            if let Some(message_stream_id) = header.message_stream_id {
+                stream.message_stream_id = message_stream_id;
+                stream.timestamp = stream.delta;
+                stream.uncertain = false;
+            } else {
+                stream.timestamp = stream.timestamp.wrapping_add(stream.delta);
+            }
+        }
+        stream.chunks += 1;
+        self.current = slot;
+        self.body_left = (stream.length - stream.received).min(self.chunk_size);
+        self.chunk = Chunk { header, span: Span { start, end: start }, data_length: self.body_left };
+    }
+
+    /// The payload of a message that lies whole in the input, without copying it.
+    #[inline]
+    fn whole_message<'a>(&mut self, input: &mut &'a [u8]) -> Option<&'a [u8]> {
+        let stream = &self.table[self.current];
+        let length = stream.length;
+        if self.carried > 0 || self.want_chunks || self.body_left != length || input.len() < length as usize {
+            return None;
+        }
+        let (payload, rest) = input.split_at(length as usize);
+        *input = rest;
+        let head = &payload[..payload.len().min(self.keep.head)];
+        let payload = if (self.keep.whole)(stream.type_id, head) { payload } else { head };
+        self.took(length);
+        Some(payload)
+    }
+
+    /// Takes payload of the current chunk. `true`: the chunk is complete.
+    #[inline]
+    fn body(&mut self, input: &mut &[u8]) -> bool {
+        if self.carried > 0 {
+            let n = self.carried.min(self.body_left as usize);
+            let carry = self.carry;
+            self.collect(&carry[..n]);
+            self.carry.copy_within(n..self.carried, 0);
+            self.carried -= n;
+        } else {
+            let n = input.len().min(self.body_left as usize);
+            let (part, rest) = input.split_at(n);
+            *input = rest;
+            self.collect(part);
+        }
+        self.body_left == 0
+    }
+
+    /// Keeps of a piece of payload what is to be kept.
+    #[inline]
+    fn collect(&mut self, part: &[u8]) {
+        let stream = &mut self.table[self.current];
+        let mut taken = 0;
+        if stream.kept.len() < stream.keep {
+            let before = stream.kept.len();
+            taken = part.len().min(stream.keep - before);
+            stream.kept.extend_from_slice(&part[..taken]);
+            let enough = stream.kept.len() >= (stream.length as usize).min(self.keep.head);
+            if !stream.decided && enough {
+                stream.decided = true;
+                if (self.keep.whole)(stream.type_id, &stream.kept) {
+                    stream.keep = usize::MAX;
+                    stream.kept.extend_from_slice(&part[taken..]);
+                    taken = part.len();
+                }
+            }
+        }
+        self.took(part.len() as u32);
+        if taken > 0 {
+            self.held += taken;
+            if self.held > self.partial_limit {
+                self.drop_oldest();
+            }
+        }
+    }
+
+    #[inline]
+    fn took(&mut self, n: u32) {
+        self.table[self.current].received += n;
+        self.body_left -= n;
+        self.offset += u64::from(n);
+    }
+
+    /// Gives up the oldest unfinished messages until an eighth of the limit is free again, the current one last.
+    fn drop_oldest(&mut self) {
+        let mut order: Vec<usize> =
+            (0..self.table.all().len()).filter(|&slot| !self.table[slot].kept.is_empty()).collect();
+        order.sort_by_key(|&slot| (slot == self.current, self.table[slot].start));
+        for slot in order {
+            if self.held <= self.partial_limit - self.partial_limit / 8 {
+                return;
+            }
+            let stream = &mut self.table[slot];
+            let kind = NoteKind::PartialDropped { had: stream.received, length: stream.length };
+            let id = stream.id;
+            // Its remaining chunks still frame as before; only the payload is gone.
+            self.held -= stream.kept.len();
+            stream.kept = Vec::new();
+            stream.keep = 0;
+            stream.decided = true;
+            stream.damaged.push(Span { start: stream.start, end: self.offset });
+            self.note(id, kind);
+        }
+    }
+
+    /// Applies the two messages that change framing.
+    fn apply(&mut self, slot: usize, direct: Option<&[u8]>) -> Result<(), Loss> {
+        let stream = &self.table[slot];
+        if !matches!(stream.type_id, SET_CHUNK_SIZE | ABORT) {
+            return Ok(());
+        }
+        let Some(&[a, b, c, d]) = direct.unwrap_or(&stream.kept).first_chunk::<4>() else { return Ok(()) };
+        let value = u32::from_be_bytes([a, b, c, d]);
+        let id = stream.id;
+        if stream.type_id == SET_CHUNK_SIZE {
+            if value == 0 || value > MAX_CHUNK_SIZE {
+                self.note(id, NoteKind::ChunkSizeInvalid { value });
+            }
+            if value & MAX_CHUNK_SIZE > 0 {
+                self.chunk_size = value & MAX_CHUNK_SIZE;
+            }
+        } else if let Some(aborted) = self.table.find(value)
+            && aborted != slot
+            && self.table[aborted].unfinished()
+        {
+            let stream = &self.table[aborted];
+            let kind = NoteKind::Aborted { had: stream.received, length: stream.length };
+            self.note(value, kind);
+            self.release(aborted);
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, slot: usize) {
+        self.held -= self.table[slot].kept.len();
+        self.table[slot].clear();
+    }
+
+    fn note(&mut self, chunk_stream_id: u32, kind: NoteKind) {
+        self.notes.push_back(Note { offset: self.offset, chunk_stream_id, kind });
+    }
+
+    /// Takes `n` bytes off the front of carry and input together.
+    fn consume(&mut self, n: usize, input: &mut &[u8]) {
+        self.offset += n as u64;
+        let from_carry = n.min(self.carried);
+        self.carry.copy_within(from_carry..self.carried, 0);
+        self.carried -= from_carry;
+        *input = &input[n - from_carry..];
+    }
+
+    /// Carries the rest of the input, which is shorter than a header.
+    fn carry_all(&mut self, input: &mut &[u8]) {
+        let n = input.len().min(CARRY - self.carried);
+        self.carry[self.carried..self.carried + n].copy_from_slice(&input[..n]);
+        self.carried += n;
+        *input = &input[n..];
+    }
+}
+
+const SET_CHUNK_SIZE: u8 = 1;
+const ABORT: u8 = 2;
+
+const EMPTY: Header = Header {
+    format: 3,
+    chunk_stream_id: header::MIN_CHUNK_STREAM_ID,
+    basic_length: 1,
+    timestamp_field: None,
+    extended_timestamp: None,
+    length: None,
+    type_id: None,
+    message_stream_id: None,
+};
+
+/// Whether a header can be that of a real message, or can only be other bytes read as one.
+///
+/// Unknown types are legal, so a type alone condemns nothing: it takes an unknown type together with a message stream
+/// id or length that no peer uses, or a protocol control message of a length that cannot be one.
+#[must_use]
+pub(crate) fn plausible(type_id: u8, length: u32, message_stream_id: u32) -> bool {
+    const MOST_STREAMS: u32 = 0xffff;
+    const MOST_CONTROL: u32 = 1024;
+    const MOST_UNKNOWN: u32 = 1 << 20;
+    // Some peers write the little-endian id in network order.
+    let stream_ok = message_stream_id <= MOST_STREAMS || message_stream_id.swap_bytes() <= MOST_STREAMS;
+    match type_id {
+        1..=6 => length <= MOST_CONTROL && stream_ok,
+        8 | 9 | 15..=20 | 22 => stream_ok,
+        _ => stream_ok && length <= MOST_UNKNOWN,
+    }
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;
