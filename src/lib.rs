@@ -1,5 +1,7 @@
 //! rtmpctl: shows what really crossed the wire on an RTMP connection.
 
+pub mod capture;
+pub mod inspect;
 mod limits;
 pub mod proto;
 

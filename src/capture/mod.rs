@@ -1,0 +1,3 @@
+//! Capture files to [`Traffic`](crate::inspect::Traffic). No RTMP decoding, no tokio.
+
+mod tcp;
