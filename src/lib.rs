@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod inspect;
 mod limits;
+pub mod output;
 pub mod proto;
 
 pub use limits::Limits;
