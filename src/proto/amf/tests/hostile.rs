@@ -12,8 +12,10 @@ fn on_small_stack(run: impl FnOnce() + Send + 'static) {
     assert!(thread.is_ok_and(|thread| thread.join().is_ok()));
 }
 
-/// What opens one level and what closes it.
-const NESTS: [(&str, &[u8], &[u8], &[u8]); 7] = [
+/// A name, what comes first, what opens one level, what closes it.
+type Nest = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
+
+const NESTS: [Nest; 7] = [
     ("object", b"", b"\x03\x00\x01a", b"\0\0\x09"),
     ("typed object", b"", b"\x10\x00\x01C\x00\x01a", b"\0\0\x09"),
     ("ECMA array", b"", b"\x08\0\0\0\x01\x00\x01a", b"\0\0\x09"),
