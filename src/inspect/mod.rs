@@ -1,7 +1,228 @@
-//! Watches connections: traffic in, records out. No I/O, no clock; it never gives up.
+//! Watches connections: [`Traffic`] in, [`Record`]s out. No I/O, no clock; it never returns an error and never stops.
 
 mod finding;
+mod flow;
+mod lane;
+mod notes;
+mod record;
+mod resync;
+mod session;
+mod track;
 mod traffic;
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 pub use finding::{Finding, Severity};
+pub use record::{
+    Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media, MessageRecord, Opened, Record,
+    Summary, Track, Transport,
+};
 pub use traffic::{Arrival, CloseKind, ClosedBy, FlowId, GapCause, Place, Traffic};
+
+use crate::Limits;
+use crate::proto::chunk::Keep;
+use crate::proto::message;
+use flow::{Emitter, Flow};
+
+/// What the inspection is to look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Hand out a record for each chunk too.
+    pub chunks: bool,
+    /// Keep the whole payload of audio and video messages, for outputs that show or write it.
+    pub whole_media: bool,
+}
+
+impl Options {
+    fn keep(&self, limits: &Limits) -> Keep {
+        if self.whole_media { Keep::ALL } else { Keep { head: limits.media_head, whole: message::needs_whole } }
+    }
+}
+
+/// Turns the traffic of any number of connections into numbered records.
+///
+/// Hand in one [`Traffic`] at a time with [`feed`](Self::feed); the records that it completes come out of the callback
+/// before the call returns. What arrives when is told by the traffic itself, so the same traffic always gives the same
+/// records, whatever the clock says.
+///
+/// ```
+/// use rtmpctl::inspect::{CloseKind, ClosedBy, Inspector, Options, Place, Traffic};
+/// use rtmpctl::proto::Direction;
+///
+/// let mut inspector = Inspector::new(Options::default(), rtmpctl::Limits::default());
+/// let mut events = Vec::new();
+/// let place = Place::default();
+/// let (client, server) = ("10.0.0.1:40000".parse()?, "10.0.0.2:1935".parse()?);
+/// for traffic in [
+///     Traffic::Opened { flow: 1, place, client, server, from_start: true },
+///     Traffic::Bytes { flow: 1, place, direction: Direction::ClientToServer, data: &[3] },
+///     Traffic::Closed { flow: 1, place, by: ClosedBy::Client, how: CloseKind::Fin },
+/// ] {
+///     inspector.feed(&traffic, &mut |record| events.push(record.event.as_str()));
+/// }
+/// assert_eq!(events, ["connection_opened", "handshake", "finding", "connection_closed", "summary"]);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Inspector {
+    options: Options,
+    limits: Limits,
+    flows: HashMap<FlowId, Box<Flow>, BuildHasherDefault<FlowHasher>>,
+    seq: u64,
+    memory: usize,
+}
+
+impl Inspector {
+    /// An inspector that numbers its records from 1: 0 is the `start` line of whoever runs it.
+    #[must_use]
+    pub fn new(options: Options, limits: Limits) -> Self {
+        Self { options, limits, flows: HashMap::default(), seq: 1, memory: 0 }
+    }
+
+    /// Takes one thing that happened; `out` gets the records that it completes.
+    #[inline]
+    pub fn feed(&mut self, traffic: &Traffic<'_>, out: &mut dyn FnMut(&Record<'_>)) {
+        if let Traffic::Bytes { flow: id, place, direction, data } = *traffic {
+            let Some(flow) = self.flows.get_mut(&id) else { return };
+            let before = flow.memory();
+            let elapsed = flow.elapsed(place.at);
+            let mut emit = Emitter {
+                seq: &mut self.seq,
+                out,
+                options: &self.options,
+                limits: &self.limits,
+                place,
+                flow: id,
+                elapsed,
+            };
+            flow.bytes(direction, data, &mut emit);
+            self.memory = self.memory.wrapping_add(flow.memory()).wrapping_sub(before);
+            if self.memory > self.limits.total_bytes {
+                self.relieve(id, place, out);
+            }
+            return;
+        }
+        self.feed_other(traffic, out);
+    }
+
+    #[cold]
+    fn feed_other(&mut self, traffic: &Traffic<'_>, out: &mut dyn FnMut(&Record<'_>)) {
+        let (id, place) = match *traffic {
+            Traffic::Opened { flow, place, .. }
+            | Traffic::Bytes { flow, place, .. }
+            | Traffic::Gap { flow, place, .. }
+            | Traffic::Ended { flow, place, .. }
+            | Traffic::Closed { flow, place, .. } => (flow, place),
+            Traffic::Trouble { flow: Some(flow), place, .. } => (flow, place),
+            Traffic::Trouble { flow: None, place, ref finding } => {
+                self.announce(place, finding, out);
+                return;
+            }
+        };
+        let elapsed = match self.flows.get_mut(&id) {
+            Some(flow) => flow.elapsed(place.at),
+            None => place.at.map(|_| 0),
+        };
+        let mut emit = Emitter {
+            seq: &mut self.seq,
+            out,
+            options: &self.options,
+            limits: &self.limits,
+            place,
+            flow: id,
+            elapsed,
+        };
+        let before = self.flows.get(&id).map_or(0, |flow| flow.memory());
+        match *traffic {
+            Traffic::Opened { client, server, from_start, .. } => {
+                let opened = Opened { client, server, from_start, transport: Transport::Rtmp };
+                let flow = Box::new(Flow::open(id, opened, &mut emit));
+                self.flows.insert(id, flow);
+            }
+            Traffic::Gap { direction, length, cause, .. } => {
+                if let Some(flow) = self.flows.get_mut(&id) {
+                    flow.gap(direction, length, cause, &mut emit);
+                }
+            }
+            Traffic::Ended { direction, .. } => {
+                if let Some(flow) = self.flows.get_mut(&id) {
+                    flow.ended(direction, &mut emit);
+                }
+            }
+            Traffic::Closed { by, how, .. } => {
+                if let Some(flow) = self.flows.remove(&id) {
+                    flow.close(Closed { by, how }, &mut emit);
+                }
+            }
+            Traffic::Trouble { ref finding, .. } => {
+                if let Some(flow) = self.flows.get_mut(&id) {
+                    flow.trouble(finding.clone(), &mut emit);
+                }
+            }
+            Traffic::Bytes { .. } => {}
+        }
+        let after = self.flows.get(&id).map_or(0, |flow| flow.memory());
+        self.memory = self.memory.wrapping_add(after).wrapping_sub(before);
+    }
+
+    /// A finding about the input as a whole.
+    fn announce(&mut self, place: Place, finding: &Finding, out: &mut dyn FnMut(&Record<'_>)) {
+        let seq = self.seq;
+        self.seq += 1;
+        out(&Record {
+            seq,
+            connection: None,
+            direction: None,
+            place,
+            elapsed: None,
+            span: None,
+            event: Event::Finding(finding),
+        });
+    }
+
+    /// All connections together hold too much: the one that asked for more is given up, the others go on.
+    #[cold]
+    fn relieve(&mut self, id: FlowId, place: Place, out: &mut dyn FnMut(&Record<'_>)) {
+        let total = self.limits.total_bytes;
+        let Some(flow) = self.flows.get_mut(&id) else { return };
+        let held = flow.memory();
+        let elapsed = flow.elapsed(place.at);
+        let mut emit = Emitter {
+            seq: &mut self.seq,
+            out,
+            options: &self.options,
+            limits: &self.limits,
+            place,
+            flow: id,
+            elapsed,
+        };
+        let text = format!(
+            "connection {} is no longer decoded: it held {held} bytes of unfinished messages when all connections \
+             together reached {total} (limit total_bytes)",
+            flow.id()
+        );
+        flow.give_up(Finding::new("limit.total-bytes", Severity::Error, text), &mut emit);
+        self.memory = self.memory.wrapping_add(flow.memory()).wrapping_sub(held);
+    }
+}
+
+/// Connection numbers are ours and dense: multiplying them spreads them well enough.
+#[derive(Debug, Default, Clone, Copy)]
+struct FlowHasher(u64);
+
+impl Hasher for FlowHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.0 = (self.0 ^ u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+}

@@ -33,7 +33,7 @@ pub(crate) fn rfc3339(ms: f64) -> Option<String> {
 }
 
 /// Year, month and day of a day number, 0 being 1970-01-01, in the proleptic Gregorian calendar.
-const fn civil(day: i64) -> (i64, i64, i64) {
+pub(super) const fn civil(day: i64) -> (i64, i64, i64) {
     // Years are counted from 1 March of year 0, so that the leap day is the last of its year.
     let days = day + 719_468;
     let era = days.div_euclid(146_097);

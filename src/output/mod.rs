@@ -1,4 +1,4 @@
-//! What the program prints: JSON and tables.
+//! Records as text and files. Writes only to what it was given.
 
 mod amf_context;
 pub mod amf_json;
@@ -6,3 +6,6 @@ mod base64;
 mod date;
 pub mod escape;
 mod inline;
+pub mod json;
+pub mod payload;
+mod time;

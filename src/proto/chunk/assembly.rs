@@ -47,6 +47,18 @@ impl Stream {
         self.chunks > 0
     }
 
+    /// Payload bytes of the unfinished message seen so far.
+    #[must_use]
+    pub const fn received(&self) -> u32 {
+        self.received
+    }
+
+    /// Stream offset of the unfinished message's first header byte.
+    #[must_use]
+    pub const fn start(&self) -> u64 {
+        self.start
+    }
+
     /// Forgets the message, keeping the header that later chunks inherit from. A large buffer is given back.
     pub(super) fn clear(&mut self) {
         const REUSE: usize = 16 << 10;

@@ -152,7 +152,7 @@ impl AudioPacketType {
         }
     }
 
-    pub(super) const fn number(self) -> u8 {
+    pub const fn number(self) -> u8 {
         match self {
             Self::SequenceStart => 0,
             Self::CodedFrames | Self::Raw => 1,

@@ -215,7 +215,7 @@ fn what_is_missing_from_the_head_is_not_missing_from_the_message() {
     payload.extend(b"\x01\0\0\x01A");
     let (audio, fault) = decode(&payload[..64], payload.len());
     assert_eq!((audio.tracks.len(), audio.tracks[0].data_length), (1, 100));
-    assert_eq!(fault, Some(Fault::limit(10, "track data", "config_bytes")));
+    assert_eq!(fault, Some(Fault::limit(10, "track data", "media_head")));
     assert_eq!(decode(&payload, payload.len()).1, None);
 }
 

@@ -252,7 +252,7 @@ pub(super) fn beyond_head(fault: Fault, kept: usize, length: usize) -> Fault {
             if needed > left {
                 Fault::short(fault.offset, fault.reading, needed, left)
             } else {
-                Fault::limit(fault.offset, fault.reading, "config_bytes")
+                Fault::limit(fault.offset, fault.reading, "media_head")
             }
         }
         _ => fault,

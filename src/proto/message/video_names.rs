@@ -244,7 +244,7 @@ impl VideoPacketType {
         }
     }
 
-    pub(super) const fn number(self) -> u8 {
+    pub const fn number(self) -> u8 {
         match self {
             Self::SequenceStart => 0,
             Self::CodedFrames | Self::Raw => 1,

@@ -1,0 +1,310 @@
+//! One connection: two lanes, the session that they tell of, and what is counted on the way.
+
+use super::lane::Lane;
+use super::record::{Closed, Event, Handshake, HandshakeFields, Opened, Record, Summary};
+use super::session::Session;
+use super::track::Tracks;
+use super::{Arrival, Finding, FlowId, GapCause, Options, Place, Severity};
+use crate::Limits;
+use crate::proto::chunk;
+use crate::proto::handshake::{self, Packet, Side, digest};
+use crate::proto::message::{self, Body, Kind};
+use crate::proto::{Direction, Span};
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Flow {
+    id: FlowId,
+    lanes: [Lane; 2],
+    facts: Facts,
+}
+
+/// What both lanes of a connection share.
+#[derive(Debug)]
+pub(super) struct Facts {
+    opened: Opened,
+    began: Arrival,
+    latest: Arrival,
+    session: Session,
+    tracks: Tracks,
+    messages: [[u64; Kind::ALL.len()]; 2],
+    findings: [u64; 3],
+    seen: Vec<(&'static str, u32)>,
+    gaps: (u64, u64),
+    /// The handshake of each direction, kept until both are complete.
+    handshakes: [Option<handshake::Reader>; 2],
+}
+
+/// Hands out records of one connection at one place.
+pub(super) struct Emitter<'e> {
+    pub(super) seq: &'e mut u64,
+    pub(super) out: &'e mut dyn FnMut(&Record<'_>),
+    pub(super) options: &'e Options,
+    pub(super) limits: &'e Limits,
+    pub(super) place: Place,
+    pub(super) flow: FlowId,
+    pub(super) elapsed: Option<i64>,
+}
+
+impl Emitter<'_> {
+    /// Gives the record its number, which is returned.
+    #[inline]
+    pub(super) fn record(&mut self, direction: Option<Direction>, span: Option<Span>, event: Event<'_>) -> u64 {
+        let seq = *self.seq;
+        *self.seq += 1;
+        (self.out)(&Record {
+            seq,
+            connection: Some(self.flow),
+            direction,
+            place: self.place,
+            elapsed: self.elapsed,
+            span,
+            event,
+        });
+        seq
+    }
+}
+
+impl Flow {
+    pub(super) fn open(id: FlowId, opened: Opened, emit: &mut Emitter<'_>) -> Self {
+        emit.record(None, None, Event::Opened(opened));
+        let emit = &*emit;
+        let lane = |direction| Lane::new(direction, opened.from_start, emit);
+        Self {
+            id,
+            lanes: [lane(Direction::ClientToServer), lane(Direction::ServerToClient)],
+            facts: Facts {
+                opened,
+                began: emit.place.at,
+                latest: emit.place.at,
+                session: Session::default(),
+                tracks: Tracks::default(),
+                messages: [[0; Kind::ALL.len()]; 2],
+                findings: [0; 3],
+                seen: Vec::new(),
+                gaps: (0, 0),
+                handshakes: [None, None],
+            },
+        }
+    }
+
+    pub(super) const fn id(&self) -> FlowId {
+        self.id
+    }
+
+    /// Nanoseconds from the first packet to `at`; also remembers the latest time.
+    #[inline]
+    pub(super) fn elapsed(&mut self, at: Arrival) -> Option<i64> {
+        if at > self.facts.latest {
+            self.facts.latest = at;
+        }
+        Some(at? - self.facts.began?)
+    }
+
+    #[inline]
+    pub(super) fn bytes(&mut self, direction: Direction, data: &[u8], emit: &mut Emitter<'_>) {
+        self.lanes[direction.index()].bytes(data, &mut self.facts, emit);
+    }
+
+    pub(super) fn gap(
+        &mut self,
+        direction: Direction,
+        length: Option<u64>,
+        cause: GapCause,
+        emit: &mut Emitter<'_>,
+    ) {
+        self.lanes[direction.index()].gap(length, cause, &mut self.facts, emit);
+    }
+
+    pub(super) fn ended(&mut self, direction: Direction, emit: &mut Emitter<'_>) {
+        self.lanes[direction.index()].end(&mut self.facts, emit);
+    }
+
+    /// Gives up decoding, because a limit that all connections share was reached.
+    pub(super) fn give_up(&mut self, finding: Finding, emit: &mut Emitter<'_>) {
+        for lane in &mut self.lanes {
+            lane.give_up(&mut self.facts, emit);
+        }
+        self.facts.report(None, None, finding, emit);
+    }
+
+    /// The source is in trouble with this connection.
+    pub(super) fn trouble(&mut self, finding: Finding, emit: &mut Emitter<'_>) {
+        self.facts.report(None, None, finding, emit);
+    }
+
+    /// Bytes of memory held for what is unfinished.
+    pub(super) fn memory(&self) -> usize {
+        self.lanes[0].memory() + self.lanes[1].memory()
+    }
+
+    pub(super) fn close(mut self, closed: Closed, emit: &mut Emitter<'_>) {
+        for lane in &mut self.lanes {
+            lane.end(&mut self.facts, emit);
+        }
+        emit.record(None, None, Event::Closed(closed));
+        let facts = self.facts;
+        let summary = Summary {
+            opened: facts.opened,
+            app: facts.session.app,
+            tc_url: facts.session.tc_url,
+            stream_name: facts.session.stream_name,
+            client_software: facts.session.client_software,
+            server_software: facts.session.server_software,
+            duration: facts.latest.zip(facts.began).map(|(latest, began)| latest - began),
+            bytes: [self.lanes[0].received(), self.lanes[1].received()],
+            messages: facts.messages,
+            tracks: facts.tracks.finish(),
+            findings: facts.findings,
+            gaps: facts.gaps,
+        };
+        emit.record(None, None, Event::Summary(&summary));
+    }
+}
+
+impl Facts {
+    /// A complete message.
+    #[inline]
+    pub(super) fn message(&mut self, direction: Direction, raw: &chunk::Message<'_>, emit: &mut Emitter<'_>) {
+        let kind = Kind::of(raw.type_id);
+        self.messages[direction.index()][kind as usize] += 1;
+        let (body, fault) = message::decode(raw.type_id, raw.payload, raw.length, emit.limits);
+        let reply_to = match body {
+            Body::Command(_) | Body::Data(_) => self.session.apply(direction, &body, *emit.seq, emit.limits),
+            _ => None,
+        };
+        self.tracks.count(direction, raw, &body, emit.limits);
+        let record = super::record::MessageRecord {
+            raw: *raw,
+            kind,
+            body: &body,
+            malformed: fault.as_ref(),
+            reply_to,
+            masked: &[],
+        };
+        let seq = emit.record(Some(direction), Some(raw.span), Event::Message(record));
+        if let Some(fault) = fault {
+            self.malformed(direction, raw, &fault, seq, emit);
+        } else if kind == Kind::Unknown {
+            self.unknown(direction, raw, seq, emit);
+        }
+    }
+
+    #[cold]
+    fn malformed(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        fault: &crate::proto::fault::Fault,
+        seq: u64,
+        emit: &mut Emitter<'_>,
+    ) {
+        let kind = Kind::of(raw.type_id).as_str();
+        let text = format!(
+            "the {kind} message of {} bytes cannot be read from its byte {} on: {}",
+            raw.length,
+            fault.offset,
+            fault.reason()
+        );
+        let finding = Finding::new("message.malformed", Severity::Error, text).about(seq);
+        self.report(Some(direction), Some(raw.span), finding, emit);
+    }
+
+    #[cold]
+    fn unknown(&mut self, direction: Direction, raw: &chunk::Message<'_>, seq: u64, emit: &mut Emitter<'_>) {
+        let text = format!("message type {} is none that RTMP defines ({} bytes)", raw.type_id, raw.length);
+        let finding =
+            Finding::new("chunk.type-unknown", Severity::Error, text).spec("RTMP 1.0 §5.4").about(seq);
+        self.report(Some(direction), Some(raw.span), finding, emit);
+    }
+
+    /// A complete handshake packet, already in `handshakes`.
+    pub(super) fn handshake(
+        &mut self,
+        direction: Direction,
+        packet: Packet<'_>,
+        span: Span,
+        damaged: Option<Span>,
+        emit: &mut Emitter<'_>,
+    ) {
+        let names = [["c0", "c1", "c2"], ["s0", "s1", "s2"]][direction.index()];
+        let side = [Side::Client, Side::Server][direction.index()];
+        let (name, fields) = match packet {
+            Packet::Zero(zero) => (names[0], HandshakeFields::Zero { version: zero.version }),
+            Packet::One(one) => (
+                names[1],
+                HandshakeFields::One {
+                    epoch: one.epoch(),
+                    zero: one.zero(),
+                    software_version: one.software_version(),
+                    digest: digest::find(one.bytes, side),
+                },
+            ),
+            Packet::Two(two) => {
+                let peer = self.handshakes[direction.reverse().index()].as_ref().and_then(|r| r.packet1());
+                let peer_digest = peer.and_then(|peer| digest::find(peer.bytes, side.peer()));
+                (
+                    names[2],
+                    HandshakeFields::Two {
+                        epoch: two.time(),
+                        echo_time: two.echo_time(),
+                        echoes_peer: peer.map(|peer| two.echoes(peer.bytes)),
+                        digest_valid: peer_digest
+                            .map(|found| digest::verify_reply(two.bytes, &found.digest, side)),
+                    },
+                )
+            }
+        };
+        let record = Handshake { packet: name, fields, damaged };
+        emit.record(Some(direction), Some(span), Event::Handshake(record));
+    }
+
+    /// Keeps what the other direction's answer is compared with, until it has come.
+    pub(super) fn keep_handshake(&mut self, direction: Direction, reader: handshake::Reader) {
+        self.handshakes[direction.index()] = Some(reader);
+        if self.handshakes.iter().all(|reader| reader.as_ref().is_some_and(handshake::Reader::is_done)) {
+            self.handshakes = [None, None];
+        }
+    }
+
+    /// The handshake of a direction, taken to go on with.
+    pub(super) fn take_handshake(&mut self, direction: Direction) -> handshake::Reader {
+        self.handshakes[direction.index()].take().unwrap_or_default()
+    }
+
+    pub(super) fn gap(&mut self, direction: Direction, gap: super::record::Gap, emit: &mut Emitter<'_>) {
+        self.gaps.0 += 1;
+        self.gaps.1 += gap.length.unwrap_or(0);
+        let span = Span { start: gap.offset, end: gap.offset + gap.length.unwrap_or(0) };
+        emit.record(Some(direction), Some(span), Event::Gap(gap));
+    }
+
+    /// Counts a finding, and hands it out unless the same has been handed out too often.
+    pub(super) fn report(
+        &mut self,
+        direction: Option<Direction>,
+        span: Option<Span>,
+        mut finding: Finding,
+        emit: &mut Emitter<'_>,
+    ) {
+        self.findings[finding.severity as usize] += 1;
+        let count = match self.seen.iter_mut().find(|(code, _)| *code == finding.code) {
+            Some((_, count)) => {
+                *count = count.saturating_add(1);
+                *count
+            }
+            None => {
+                self.seen.push((finding.code, 1));
+                1
+            }
+        };
+        if count > emit.limits.same_finding {
+            return;
+        }
+        if count == emit.limits.same_finding {
+            finding.message.push_str(" (further ones on this connection are only counted)");
+        }
+        finding.count = count;
+        emit.record(direction, span, Event::Finding(&finding));
+    }
+}

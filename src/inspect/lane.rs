@@ -1,0 +1,420 @@
+//! One direction of a connection: handshake, chunks, and what to do when neither can be read.
+//!
+//! ```text
+//!             ┌───────────┐ 3 packets ┌────────┐ loss, hole in a header ┌──────┐
+//!  start ────►│ Handshake │──────────►│ Chunks │───────────────────────►│ Lost │
+//!             └─────┬─────┘           └────────┘◄───────────────────────└──▲───┘
+//!                   │ not RTMP,             a place that proves itself     │
+//!                   ▼ encrypted                                            │
+//!               ┌────────┐                                 from inside ────┘
+//!               │ Opaque │
+//!               └────────┘
+//! ```
+//!
+//! Every transition is a finding, so that what was skipped is always said.
+
+use super::flow::{Emitter, Facts};
+use super::record::{Event, Gap};
+use super::resync::{self, Found, Known, Search};
+use super::{GapCause, notes};
+use crate::proto::chunk::{self, Item, Loss, LossKind};
+use crate::proto::{Direction, Span};
+
+/// One direction of a connection.
+#[derive(Debug)]
+pub(super) struct Lane {
+    direction: Direction,
+    /// Stream offset of the next byte, missing ones counted.
+    offset: u64,
+    /// Bytes that were there.
+    received: u64,
+    phase: Phase,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The reader is with the [`Facts`], because the other direction's packets are compared with it.
+    Handshake { damaged: Option<Span> },
+    Chunks(Box<chunk::Reader>),
+    Lost(Box<Lost>),
+    Opaque,
+}
+
+/// The framing is lost; bytes are searched for a place to go on.
+#[derive(Debug)]
+struct Lost {
+    reader: chunk::Reader,
+    /// Whether the chunk size that the reader holds is the sender's.
+    chunk_size_known: bool,
+    cause: Cause,
+    /// Stream offset from which on nothing could be read.
+    from: u64,
+    /// The bytes being searched, from `start` on, and the stream offset of `buffer[0]`.
+    buffer: Vec<u8>,
+    start: usize,
+    base: u64,
+    /// Length of the buffer at the last search.
+    searched: usize,
+    /// Holes whose records wait for the place where decoding goes on.
+    gaps: Vec<Gap>,
+}
+
+/// Why the framing is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The capture begins inside the connection.
+    Inside,
+    /// Bytes are missing.
+    Hole,
+    /// The bytes are not a chunk header.
+    Protocol,
+}
+
+/// The handshake's three packets, bytes.
+const HANDSHAKE: u64 = 3073;
+
+impl Lane {
+    pub(super) fn new(direction: Direction, from_start: bool, emit: &Emitter<'_>) -> Self {
+        let phase = if from_start {
+            Phase::Handshake { damaged: None }
+        } else {
+            Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, Vec::new())))
+        };
+        Self { direction, offset: 0, received: 0, phase, ended: false }
+    }
+
+    /// Bytes that were there.
+    pub(super) const fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        match &self.phase {
+            Phase::Chunks(reader) => reader.memory(),
+            Phase::Lost(lost) => lost.buffer.capacity() + lost.reader.memory(),
+            Phase::Handshake { .. } | Phase::Opaque => 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn bytes(&mut self, data: &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
+        self.received += data.len() as u64;
+        if let Phase::Chunks(reader) = &mut self.phase {
+            self.offset += data.len() as u64;
+            let mut rest = data;
+            if let Err(loss) = read(reader, &mut rest, self.direction, facts, emit) {
+                let mut buffer = reader.carried().to_vec();
+                buffer.extend_from_slice(rest);
+                self.lose(loss, buffer, facts, emit);
+                self.search(false, facts, emit);
+            }
+            return;
+        }
+        self.other_bytes(data, facts, emit);
+    }
+
+    #[cold]
+    fn other_bytes(&mut self, data: &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
+        match &mut self.phase {
+            Phase::Handshake { .. } => {
+                if self.offset == 0
+                    && let Some((finding, readable)) = notes::opening(self.direction, data)
+                {
+                    let span = Span { start: 0, end: data.len().min(8) as u64 };
+                    facts.report(Some(self.direction), Some(span), finding, emit);
+                    if !readable {
+                        self.offset += data.len() as u64;
+                        self.phase = Phase::Opaque;
+                        return;
+                    }
+                }
+                let mut rest = data;
+                self.handshake(&mut rest, facts, emit);
+                if let Phase::Chunks(_) = self.phase {
+                    self.received -= rest.len() as u64;
+                    self.bytes(rest, facts, emit);
+                } else {
+                    self.offset += rest.len() as u64;
+                }
+            }
+            Phase::Lost(lost) => {
+                lost.buffer.extend_from_slice(data);
+                self.offset += data.len() as u64;
+                self.search(false, facts, emit);
+            }
+            Phase::Opaque | Phase::Chunks(_) => self.offset += data.len() as u64,
+        }
+    }
+
+    /// Takes handshake bytes off the input; behind the third packet the phase changes.
+    fn handshake(&mut self, input: &mut &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
+        let Phase::Handshake { damaged } = &mut self.phase else { return };
+        let mut reader = facts.take_handshake(self.direction);
+        let mut begin = self.offset - reader.pending() as u64;
+        let before = input.len();
+        let origin = self.offset;
+        loop {
+            let left = input.len();
+            let Some(packet) = reader.read(input) else { break };
+            let end = origin + (before - input.len()) as u64;
+            debug_assert!(left > input.len());
+            let span = Span { start: begin, end };
+            facts.handshake(self.direction, packet, span, damaged.take(), emit);
+            begin = end;
+        }
+        self.offset = origin + (before - input.len()) as u64;
+        let version = reader.version();
+        if reader.is_done() {
+            self.phase = if matches!(version, Some(6 | 8 | 9)) {
+                Phase::Opaque // what follows is encrypted, as the finding at its first byte says
+            } else {
+                Phase::Chunks(Box::new(self::reader(self.offset, emit)))
+            };
+        }
+        facts.keep_handshake(self.direction, reader);
+    }
+
+    /// The next bytes are missing.
+    pub(super) fn gap(
+        &mut self,
+        length: Option<u64>,
+        cause: GapCause,
+        facts: &mut Facts,
+        emit: &mut Emitter<'_>,
+    ) {
+        let mut gap = Gap { offset: self.offset, length, cause, resumed_at: None };
+        let end = self.offset + length.unwrap_or(0);
+        match &mut self.phase {
+            Phase::Chunks(reader) => {
+                let counted = length.is_some_and(|length| reader.hole(length).is_ok());
+                if counted {
+                    self.offset = end;
+                    gap.resumed_at = Some(end);
+                    facts.gap(self.direction, gap, emit);
+                    self.bytes(&[], facts, emit);
+                    return;
+                }
+                let loss = Loss { offset: reader.offset(), kind: LossKind::Hole };
+                self.lose(loss, Vec::new(), facts, emit);
+            }
+            Phase::Handshake { damaged } => {
+                damaged.get_or_insert(Span { start: gap.offset, end });
+                let inside = length.map(|length| length.min(HANDSHAKE - self.offset));
+                if let Some(mut zeros) = inside {
+                    while zeros > 0 {
+                        let n = zeros.min(ZEROS.len() as u64);
+                        zeros -= n;
+                        self.handshake(&mut &ZEROS[..n as usize], facts, emit);
+                    }
+                }
+                if inside.is_some() && inside == length {
+                    gap.resumed_at = Some(end);
+                    facts.gap(self.direction, gap, emit);
+                    return;
+                }
+                let from = self.offset;
+                self.phase =
+                    Phase::Lost(Box::new(Lost::new(reader(from, emit), Cause::Hole, from, Vec::new())));
+            }
+            Phase::Lost(_) => {}
+            Phase::Opaque => {
+                self.offset = end;
+                gap.resumed_at = length.map(|_| end);
+                facts.gap(self.direction, gap, emit);
+                return;
+            }
+        }
+        self.offset = end;
+        if let Phase::Lost(lost) = &mut self.phase {
+            // What was collected before the hole proves nothing about what follows it.
+            lost.buffer.clear();
+            lost.start = 0;
+            lost.searched = 0;
+            lost.base = end;
+            lost.gaps.push(gap);
+            if lost.gaps.len() > MOST_WAITING {
+                facts.gap(self.direction, lost.gaps.remove(0), emit);
+            }
+        }
+    }
+
+    /// The framing is lost at `loss`; `buffer` holds the bytes from there on.
+    #[cold]
+    fn lose(&mut self, loss: Loss, buffer: Vec<u8>, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        if let Some(finding) = notes::lost(self.direction, &loss) {
+            let span = Span { start: loss.offset, end: loss.offset };
+            facts.report(Some(self.direction), Some(span), finding, emit);
+        }
+        let cause = if loss.kind == LossKind::Hole { Cause::Hole } else { Cause::Protocol };
+        if let Phase::Chunks(reader) = std::mem::replace(&mut self.phase, Phase::Opaque) {
+            let mut lost = Lost::new(*reader, cause, loss.offset, buffer);
+            lost.chunk_size_known = true;
+            self.phase = Phase::Lost(Box::new(lost));
+        }
+    }
+
+    /// Looks for a place to go on and goes on there, as often as it takes.
+    #[cold]
+    fn search(&mut self, last: bool, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        while let Phase::Lost(lost) = &mut self.phase {
+            let Some(found) = lost.search(last, emit.limits.resync_bytes) else { return };
+            let at = lost.base + found.at as u64;
+            for mut gap in std::mem::take(&mut lost.gaps) {
+                gap.resumed_at = Some(at);
+                facts.gap(self.direction, gap, emit);
+            }
+            let span = Span { start: lost.from, end: at };
+            if !span.is_empty() || lost.cause != Cause::Inside {
+                let finding = notes::resumed(self.direction, span, found.chunk_size, lost.cause.code());
+                facts.report(Some(self.direction), Some(span), finding, emit);
+            }
+            let Phase::Lost(mut lost) = std::mem::replace(&mut self.phase, Phase::Opaque) else { return };
+            lost.reader.resume(at, found.chunk_size);
+            let mut rest = &lost.buffer[found.at..];
+            match read(&mut lost.reader, &mut rest, self.direction, facts, emit) {
+                Ok(()) => self.phase = Phase::Chunks(Box::new(lost.reader)),
+                Err(loss) => {
+                    if let Some(finding) = notes::lost(self.direction, &loss) {
+                        let span = Span { start: loss.offset, end: loss.offset };
+                        facts.report(Some(self.direction), Some(span), finding, emit);
+                    }
+                    lost.chunk_size_known = true;
+                    lost.cause = Cause::Protocol;
+                    lost.from = loss.offset;
+                    lost.start = (loss.offset - lost.base) as usize;
+                    lost.searched = 0;
+                    self.phase = Phase::Lost(lost);
+                }
+            }
+        }
+    }
+
+    /// No more bytes will come.
+    pub(super) fn end(&mut self, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.search(true, facts, emit);
+        match &mut self.phase {
+            Phase::Lost(lost) => {
+                for gap in std::mem::take(&mut lost.gaps) {
+                    facts.gap(self.direction, gap, emit);
+                }
+                let span = Span { start: lost.from, end: self.offset };
+                if self.received > 0 && !span.is_empty() {
+                    let finding = notes::unreadable(self.direction, span, lost.cause.code());
+                    facts.report(Some(self.direction), Some(span), finding, emit);
+                }
+            }
+            Phase::Chunks(reader) => {
+                for (span, finding) in notes::unfinished(self.direction, reader, self.offset) {
+                    facts.report(Some(self.direction), Some(span), finding, emit);
+                }
+            }
+            Phase::Handshake { .. } if self.offset > 0 => {
+                let finding = notes::handshake_unfinished(self.direction, self.offset);
+                facts.report(Some(self.direction), Some(Span { start: 0, end: self.offset }), finding, emit);
+            }
+            Phase::Handshake { .. } | Phase::Opaque => {}
+        }
+    }
+
+    /// Stops decoding this direction; its bytes are only counted from here on.
+    pub(super) fn give_up(&mut self, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        if let Phase::Lost(lost) = &mut self.phase {
+            for gap in std::mem::take(&mut lost.gaps) {
+                facts.gap(self.direction, gap, emit);
+            }
+        }
+        self.phase = Phase::Opaque;
+    }
+}
+
+const ZEROS: [u8; 256] = [0; 256];
+/// Gap records that wait for the place where decoding goes on.
+const MOST_WAITING: usize = 1024;
+
+fn reader(offset: u64, emit: &Emitter<'_>) -> chunk::Reader {
+    chunk::Reader::new(offset, emit.options.keep(emit.limits), emit.limits).with_chunks(emit.options.chunks)
+}
+
+/// Reads all of `input`, handing out what comes.
+#[inline]
+fn read(
+    reader: &mut chunk::Reader,
+    input: &mut &[u8],
+    direction: Direction,
+    facts: &mut Facts,
+    emit: &mut Emitter<'_>,
+) -> Result<(), Loss> {
+    while let Some(item) = reader.next(input)? {
+        match item {
+            Item::Message(message) => facts.message(direction, &message, emit),
+            Item::Chunk(chunk) => {
+                emit.record(Some(direction), Some(chunk.span), Event::Chunk(chunk));
+            }
+            Item::Note(note) => {
+                let finding = notes::of(&note);
+                let span = Span { start: note.offset, end: note.offset };
+                facts.report(Some(direction), Some(span), finding, emit);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Cause {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Inside => "capture.begins-inside",
+            Self::Hole => "chunk.resynced",
+            Self::Protocol => "chunk.resynced",
+        }
+    }
+}
+
+impl Lost {
+    fn new(reader: chunk::Reader, cause: Cause, from: u64, buffer: Vec<u8>) -> Self {
+        Self {
+            reader,
+            chunk_size_known: false,
+            cause,
+            from,
+            buffer,
+            start: 0,
+            base: from,
+            searched: 0,
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Searches once enough new bytes are there that the work stays linear; slides the window on.
+    fn search(&mut self, last: bool, window: usize) -> Option<Found> {
+        let length = self.buffer.len();
+        if !last && length < self.searched + (length - self.start) / 16 {
+            return None;
+        }
+        self.searched = length;
+        let known = Known {
+            streams: self.reader.streams(),
+            chunk_size: self.chunk_size_known.then_some(self.reader.chunk_size()),
+        };
+        match resync::find(&self.buffer, self.start, &known, last) {
+            Search::Found(found) => Some(found),
+            Search::Undecided(index) => {
+                self.start = index;
+                if length - self.start > window {
+                    self.start = length - window / 2;
+                }
+                if self.start > window / 2 {
+                    self.buffer.drain(..self.start);
+                    self.base += self.start as u64;
+                    self.searched -= self.start;
+                    self.start = 0;
+                }
+                None
+            }
+        }
+    }
+}

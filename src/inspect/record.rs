@@ -1,0 +1,332 @@
+//! What the inspection reports: the only thing that outputs see.
+//!
+//! The names and meanings of the fields in JSON are those of the published schema (`rtmpctl schema`).
+
+use std::net::SocketAddr;
+
+use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Place};
+use crate::proto::chunk;
+use crate::proto::fault::Fault;
+use crate::proto::handshake::SoftwareVersion;
+use crate::proto::handshake::digest::DigestFound;
+use crate::proto::codec::Level;
+use crate::proto::message::{AudioCodec, Body, Kind, VideoCodec};
+use crate::proto::{Direction, Span};
+
+/// One line of output. It borrows from the inspector; what is to outlive the call is copied out.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// 0, 1, 2 … without holes in one run.
+    pub seq: u64,
+    /// The connection; `None` where the record is about the input as a whole.
+    pub connection: Option<FlowId>,
+    /// `None` where the record is about the connection as a whole.
+    pub direction: Option<Direction>,
+    /// Where the last byte arrived.
+    pub place: Place,
+    /// Nanoseconds since the connection's first packet.
+    pub elapsed: Option<i64>,
+    /// The bytes in the direction's stream.
+    pub span: Option<Span>,
+    /// What happened.
+    pub event: Event<'a>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A connection appeared.
+    Opened(Opened),
+    /// A handshake packet is complete.
+    Handshake(Handshake),
+    /// A chunk is complete.
+    Chunk(chunk::Chunk),
+    /// A message is complete.
+    Message(MessageRecord<'a>),
+    /// Bytes are missing.
+    Gap(Gap),
+    /// Something was noticed.
+    Finding(&'a Finding),
+    /// A connection is over.
+    Closed(Closed),
+    /// What a connection was, after it closed.
+    Summary(&'a Summary),
+}
+
+impl Event<'_> {
+    /// The name in the output.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "connection_opened",
+            Self::Handshake(_) => "handshake",
+            Self::Chunk(_) => "chunk",
+            Self::Message(_) => "message",
+            Self::Gap(_) => "gap",
+            Self::Finding(_) => "finding",
+            Self::Closed(_) => "connection_closed",
+            Self::Summary(_) => "summary",
+        }
+    }
+}
+
+/// The names of all events, `start` included.
+pub const EVENT_NAMES: [&str; 9] = [
+    "start",
+    "connection_opened",
+    "handshake",
+    "chunk",
+    "message",
+    "gap",
+    "finding",
+    "connection_closed",
+    "summary",
+];
+
+/// Who is connected to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// Who opened the connection.
+    pub client: SocketAddr,
+    /// Who accepted it.
+    pub server: SocketAddr,
+    /// Whether it is seen from its first byte.
+    pub from_start: bool,
+    /// How RTMP is carried.
+    pub transport: Transport,
+}
+
+/// How RTMP is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// Plain TCP.
+    #[default]
+    Rtmp,
+    /// TLS.
+    Rtmps,
+    /// HTTP requests.
+    Rtmpt,
+    /// Adobe's encryption.
+    Rtmpe,
+}
+
+impl Transport {
+    /// The name in the output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::Rtmps => "rtmps",
+            Self::Rtmpt => "rtmpt",
+            Self::Rtmpe => "rtmpe",
+        }
+    }
+}
+
+/// A handshake packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handshake {
+    /// `c0` to `s2`.
+    pub packet: &'static str,
+    /// What it has.
+    pub fields: HandshakeFields,
+    /// The first missing stream range, where bytes of it are missing; its fields then mean nothing.
+    pub damaged: Option<Span>,
+}
+
+/// The fields of a handshake packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandshakeFields {
+    /// C0 or S0.
+    Zero {
+        /// The version byte.
+        version: u8,
+    },
+    /// C1 or S1.
+    One {
+        /// The sender's time, milliseconds.
+        epoch: u32,
+        /// The second word: zero, or a software version.
+        zero: u32,
+        /// The version, where it is one.
+        software_version: Option<SoftwareVersion>,
+        /// The digest, where one verifies.
+        digest: Option<DigestFound>,
+    },
+    /// C2 or S2.
+    Two {
+        /// The first word: the peer's time echoed.
+        epoch: u32,
+        /// The second word: when the peer's packet was read.
+        echo_time: u32,
+        /// Whether bytes 8 to 1536 are the peer's; `None` where the peer's packet was not seen.
+        echoes_peer: Option<bool>,
+        /// Whether its signature verifies; `None` where the peer's packet had no digest.
+        digest_valid: Option<bool>,
+    },
+}
+
+/// A message with its meaning.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageRecord<'a> {
+    /// What the chunk stream says of it.
+    pub raw: chunk::Message<'a>,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it says.
+    pub body: &'a Body,
+    /// What could not be read of it.
+    pub malformed: Option<&'a Fault>,
+    /// The `seq` of the call that it answers.
+    pub reply_to: Option<u64>,
+    /// Ranges of the payload that hold secrets and are not to be shown.
+    pub masked: &'a [core::ops::Range<usize>],
+}
+
+/// Missing bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The first missing byte.
+    pub offset: u64,
+    /// How many, where it is known.
+    pub length: Option<u64>,
+    /// Why.
+    pub cause: GapCause,
+    /// Where decoding went on; `None` where it did not.
+    pub resumed_at: Option<u64>,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Who ended it.
+    pub by: ClosedBy,
+    /// How.
+    pub how: CloseKind,
+}
+
+/// What a connection was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Who is connected to whom.
+    pub opened: Opened,
+    /// `connect`'s app.
+    pub app: Option<String>,
+    /// `connect`'s tcUrl.
+    pub tc_url: Option<String>,
+    /// The name published or played; the first, where there are several.
+    pub stream_name: Option<String>,
+    /// What the client says it is.
+    pub client_software: Option<String>,
+    /// What the server says it is.
+    pub server_software: Option<String>,
+    /// Nanoseconds from the first packet to the last.
+    pub duration: Option<i64>,
+    /// Bytes seen in each direction's stream.
+    pub bytes: [u64; 2],
+    /// Messages of each kind, in the order of [`Kind::ALL`], for each direction.
+    pub messages: [[u64; Kind::ALL.len()]; 2],
+    /// The media tracks.
+    pub tracks: Vec<Track>,
+    /// Findings of each severity.
+    pub findings: [u64; 3],
+    /// Gaps, and the bytes known to be missing in them.
+    pub gaps: (u64, u64),
+}
+
+/// What was carried on one media track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// Which way.
+    pub direction: Direction,
+    /// The message stream.
+    pub message_stream_id: u32,
+    /// What it carries.
+    pub media: Media,
+    /// The track number of Enhanced RTMP; 0 elsewhere.
+    pub track: u8,
+    /// The codec.
+    pub codec: Option<Codec>,
+    /// Picture width.
+    pub width: Option<u32>,
+    /// Picture height.
+    pub height: Option<u32>,
+    /// Frames per second: declared by the bitstream, else measured.
+    pub frame_rate: Option<f64>,
+    /// Samples per second.
+    pub sample_rate: Option<u32>,
+    /// Channels.
+    pub channels: Option<u8>,
+    /// Profile name.
+    pub profile: Option<&'static str>,
+    /// Level.
+    pub level: Option<Level>,
+    /// Messages.
+    pub messages: u64,
+    /// Payload bytes.
+    pub bytes: u64,
+    /// Coded frames among the messages.
+    pub frames: u64,
+    /// The first message's timestamp, milliseconds.
+    pub first_timestamp: u32,
+    /// The last message's timestamp, milliseconds.
+    pub last_timestamp: u32,
+    /// Media time covered, milliseconds; wraps counted through.
+    pub media_time: u64,
+    /// Key frames.
+    pub keyframes: u64,
+    /// Seconds between key frames, once there are two.
+    pub keyframe_interval: Option<Interval>,
+}
+
+impl Track {
+    /// Bits per second of media time, where it covers any.
+    #[must_use]
+    pub fn bitrate(&self) -> Option<f64> {
+        (self.media_time > 0).then(|| self.bytes as f64 * 8000.0 / self.media_time as f64)
+    }
+}
+
+/// A codec of either kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// Of sound.
+    Audio(AudioCodec),
+    /// Of pictures.
+    Video(VideoCodec),
+}
+
+/// What a track carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+    /// Metadata and the like.
+    Data,
+}
+
+impl Media {
+    /// The name in the output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// The spread of a recurring interval, seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// The shortest.
+    pub min: f64,
+    /// The mean.
+    pub mean: f64,
+    /// The longest.
+    pub max: f64,
+}

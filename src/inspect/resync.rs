@@ -1,0 +1,416 @@
+//! After a loss: where the next chunk header is. A pure function over bytes.
+//!
+//! Media payload looks like anything, so one plausible header proves nothing. A place is believed when the headers that
+//! must follow from it, chunk by chunk, are all plausible too and carry together more evidence than chance can give.
+
+use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, Stream, header};
+
+/// What is known before the search.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The chunk streams seen before the loss.
+    pub(super) streams: &'a [Stream],
+    /// The chunk size in force before it; `None` where the capture begins inside the connection.
+    pub(super) chunk_size: Option<u32>,
+}
+
+/// Where decoding can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Index of the header's first byte.
+    pub(super) at: usize,
+    /// The chunk size that holds there.
+    pub(super) chunk_size: u32,
+}
+
+/// The outcome of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Decoding can go on there.
+    Found(Found),
+    /// Nothing before this index can be a place; from it on more bytes may tell.
+    Undecided(usize),
+}
+
+/// Bits of evidence that make a place certain: chance gives them once in 2^50 places.
+const ENOUGH: u32 = 50;
+/// Bits that do where the messages end exactly where the stream ends.
+const ENOUGH_AT_END: u32 = 30;
+
+/// Chunk sizes that software announces, commonest first; the last one stands for "never splits".
+const SIZES: [u32; 17] = [
+    4096,
+    DEFAULT_CHUNK_SIZE,
+    65_536,
+    60_000,
+    65_535,
+    1024,
+    8192,
+    32_768,
+    16_384,
+    512,
+    256,
+    2048,
+    5000,
+    10_000,
+    131_072,
+    1_048_576,
+    MAX_CHUNK_SIZE,
+];
+
+/// Looks for the first place at or behind `from` from which `bytes` read as chunks. `last`: no more bytes will come.
+pub(super) fn find(bytes: &[u8], from: usize, known: &Known<'_>, last: bool) -> Search {
+    let mut undecided = None;
+    for at in from..bytes.len() {
+        if !starts(&bytes[at..]) {
+            continue;
+        }
+        match best(bytes, at, known) {
+            Some((walk, chunk_size)) => {
+                let certain = walk.bits >= ENOUGH && walk.starts >= 2;
+                let fits = last && walk.exact && walk.bits >= ENOUGH_AT_END;
+                if certain || fits {
+                    return Search::Found(Found { at, chunk_size });
+                }
+                undecided.get_or_insert(at);
+            }
+            None => {}
+        }
+    }
+    Search::Undecided(undecided.unwrap_or_else(|| bytes.len().saturating_sub(header::MAX_HEADER - 1).max(from)))
+}
+
+/// The cheap test that nearly every wrong place fails: a header that starts a message.
+fn starts(bytes: &[u8]) -> bool {
+    let format = bytes[0] >> 6;
+    if format > 1 {
+        return false;
+    }
+    let Some(header) = header::decode(bytes) else {
+        return true; // cut: more bytes tell
+    };
+    start_bits(&header, None).is_some()
+}
+
+/// The walk with the most evidence over the chunk sizes that may hold.
+fn best(bytes: &[u8], at: usize, known: &Known<'_>) -> Option<(Walk, u32)> {
+    const PATIENCE: usize = 256 << 10;
+    let mut best: Option<(Walk, u32)> = None;
+    let mut consider = |size: u32| {
+        if let Some(walk) = walk(bytes, at, size, known)
+            && best.is_none_or(|(other, _)| walk.bits > other.bits)
+        {
+            best = Some((walk, size));
+        }
+    };
+    if let Some(size) = known.chunk_size {
+        consider(size);
+        // A Set Chunk Size may have been lost, but that is rare: only after a long search.
+        if bytes.len() < PATIENCE {
+            return best;
+        }
+    }
+    for size in SIZES {
+        consider(size);
+    }
+    for size in split_sizes(bytes, at) {
+        consider(size);
+    }
+    best
+}
+
+/// Chunk sizes that the first message itself suggests: its chunk stream's format 3 header repeats at that distance.
+fn split_sizes(bytes: &[u8], at: usize) -> impl Iterator<Item = u32> {
+    const MOST: usize = 1 << 20;
+    let header = header::decode(&bytes[at..]);
+    let id = header.map_or(0, |h| h.chunk_stream_id);
+    let body = at + header.map_or(0, |h| h.wire_length());
+    let length = header.and_then(|h| h.length).unwrap_or(0) as usize;
+    let window = if id < 64 { bytes.get(body..bytes.len().min(body + length.min(MOST))) } else { None };
+    let marker = 0xc0 | id as u8;
+    memchr::memchr_iter(marker, window.unwrap_or_default())
+        .filter(move |&size| size > 0 && (2 * size + 1 >= length || bytes.get(body + 2 * size + 1) == Some(&marker)))
+        .map(|size| size as u32)
+}
+
+/// What following the chunks from a place has shown.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    bits: u32,
+    /// Messages begun.
+    starts: u32,
+    /// The bytes end exactly where a message does.
+    exact: bool,
+}
+
+/// A chunk stream as the walk knows it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lane {
+    id: u32,
+    length: u32,
+    left: u32,
+    type_id: u8,
+    extended: Option<u32>,
+    /// A continuation of a message whose beginning was not seen.
+    orphan: bool,
+}
+
+/// Follows chunks of `size` bytes from `at`. `None` where a header on the way cannot be one.
+fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Walk> {
+    const MOST_HEADERS: u32 = 64;
+    const MOST_LANES: usize = 16;
+    let mut lanes: Vec<Lane> = Vec::with_capacity(4);
+    let mut walk = Walk { bits: 0, starts: 0, exact: false };
+    // From where on the walk rests on a guess; if it fails there, what came before still counts.
+    let mut guess: Option<Walk> = None;
+    let mut at = at;
+    for _ in 0..MOST_HEADERS {
+        walk.exact = at == bytes.len() && lanes.iter().all(|lane| lane.left == 0);
+        let Some(head) = bytes.get(at..).and_then(header::decode) else { return Some(walk) };
+        let id = head.chunk_stream_id;
+        let slot = lanes.iter().position(|lane| lane.id == id);
+        let slot = match slot {
+            Some(slot) => slot,
+            None if lanes.len() == MOST_LANES => return guess,
+            None => {
+                lanes.push(Lane { id, ..Lane::default() });
+                lanes.len() - 1
+            }
+        };
+        let lane = &mut lanes[slot];
+        let seen = known.streams.iter().find(|stream| stream.id == id);
+        let mut body = at + head.wire_length();
+        let begins = if head.format < 2 {
+            if lane.left > 0 && !lane.orphan {
+                return guess;
+            }
+            let Some(bits) = start_bits(&head, seen) else { return guess };
+            walk.bits += bits;
+            *lane = Lane {
+                id,
+                length: head.length.unwrap_or(0),
+                left: head.length.unwrap_or(0),
+                type_id: head.type_id.unwrap_or(0),
+                extended: head.extended_timestamp,
+                orphan: false,
+            };
+            true
+        } else {
+            if lane.type_id == 0 && !lane.orphan {
+                // Nothing seen of this chunk stream since the loss: it may continue a message that began before.
+                guess.get_or_insert(walk);
+                if known.chunk_size.is_some() && seen.is_none() {
+                    return guess;
+                }
+                if head.format == 2 {
+                    return guess;
+                }
+                *lane = Lane { id, left: size, orphan: true, ..Lane::default() };
+            } else if lane.orphan {
+                walk.bits += 6;
+                lane.left = size;
+            }
+            if head.format == 3
+                && let Some(expected) = lane.extended
+                && header::repeated_extended(bytes.get(body..).unwrap_or_default(), expected) == Some(true)
+            {
+                body += 4;
+                walk.bits += 20;
+            }
+            if lane.orphan {
+                false
+            } else if lane.left == 0 {
+                walk.bits += if head.format == 2 { time_bits(head.time().unwrap_or(0)).unwrap_or(0) } else { 2 };
+                lane.left = lane.length;
+                true
+            } else if head.format == 2 {
+                return guess;
+            } else {
+                walk.bits += 7;
+                false
+            }
+        };
+        if begins {
+            walk.starts += 1;
+            if let Some(&first) = bytes.get(body)
+                && lane.length > 0
+            {
+                let Some(bits) = body_bits(lane.type_id, first) else { return guess };
+                walk.bits += bits;
+            }
+            if lane.type_id == 1
+                && let Some(value) = bytes.get(body..).and_then(|b| b.first_chunk::<4>())
+            {
+                let value = u32::from_be_bytes(*value);
+                if value == 0 || value > MAX_CHUNK_SIZE {
+                    return guess;
+                }
+                let n = lane.left.min(size);
+                lane.left -= n;
+                at = body + n as usize;
+                size = value;
+                continue;
+            }
+        }
+        let n = lane.left.min(size);
+        lane.left -= n;
+        at = body.checked_add(n as usize)?;
+    }
+    Some(walk)
+}
+
+/// The evidence in a header of format 0 or 1; `None` where it cannot be a real message's.
+fn start_bits(head: &header::Header, seen: Option<&Stream>) -> Option<u32> {
+    let (Some(length), Some(type_id)) = (head.length, head.type_id) else { return None };
+    let mut bits = match type_id {
+        1 | 2 | 3 | 5 if length == 4 => 26,
+        6 if length == 5 => 26,
+        4 if (6..=14).contains(&length) => 22,
+        8 if length < 1 << 16 => 15,
+        9 if length < 1 << 20 => 11,
+        9 => 6,
+        15..=20 | 22 if (3..1 << 20).contains(&length) => 6,
+        _ => return None,
+    };
+    bits += match head.message_stream_id {
+        Some(0..=15) => 28,
+        Some(0..=0xffff) => 16,
+        Some(id) if id.swap_bytes() <= 15 => 28,
+        Some(_) => return None,
+        None => time_bits(head.time()?)?,
+    };
+    if let Some(seen) = seen {
+        bits += if seen.type_id == type_id { 4 } else { 2 };
+    }
+    Some(bits)
+}
+
+/// The evidence in a timestamp delta, milliseconds.
+const fn time_bits(delta: u32) -> Option<u32> {
+    match delta {
+        0..=1023 => Some(14),
+        1024..=10_000 => Some(10),
+        10_001..=3_600_000 => Some(2),
+        // Some senders put the absolute time into the extended field.
+        header::EXTENDED.. => Some(0),
+        _ => None,
+    }
+}
+
+/// The evidence in a payload's first byte; `None` where no message of the type begins so.
+const fn body_bits(type_id: u8, first: u8) -> Option<u32> {
+    match type_id {
+        8 => match first >> 4 {
+            0..=11 | 14 | 15 => Some(1),
+            _ if first >> 4 == 13 => Some(1), // Opus as some vendors number it
+            _ => None,
+        },
+        9 => {
+            let (frame, codec) = (first >> 4, first & 0x0f);
+            if first & 0x80 != 0 {
+                if matches!((first >> 4) & 7, 0..=5) && codec <= 7 { Some(2) } else { None }
+            } else if matches!(frame, 1..=5) && matches!(codec, 1..=8 | 12..=14) {
+                Some(2)
+            } else {
+                None
+            }
+        }
+        18 | 20 => match first {
+            0x02 => Some(8),
+            0x00 | 0x0c => Some(4),
+            _ => None,
+        },
+        15 | 17 => match first {
+            0x00 | 0x02 | 0x11 => Some(6),
+            _ => None,
+        },
+        _ => Some(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::chunk::{Outgoing, Writer};
+
+    /// A stream of video and audio messages at a chunk size, and the offsets where messages begin.
+    fn stream(chunk_size: u32, messages: u32) -> (Vec<u8>, Vec<usize>) {
+        let mut writer = Writer::new();
+        let mut out = Vec::new();
+        let mut begins = Vec::new();
+        writer.write(
+            &Outgoing {
+                chunk_stream_id: 2,
+                message_stream_id: 0,
+                type_id: 1,
+                timestamp: 0,
+                payload: &chunk_size.to_be_bytes(),
+            },
+            &mut out,
+        );
+        for i in 0..messages {
+            let mut noise = 0x9e37_79b9u32 ^ i;
+            let length = if i % 3 == 0 { 200 + (i * 37) % 9000 } else { 90 + i % 60 };
+            let mut payload: Vec<u8> = (0..length)
+                .map(|_| {
+                    noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (noise >> 24) as u8
+                })
+                .collect();
+            let (csid, type_id) = if i % 3 == 0 { (6, 9) } else { (4, 8) };
+            payload[0] = if type_id == 9 { 0x27 } else { 0xaf };
+            begins.push(out.len());
+            let message = Outgoing {
+                chunk_stream_id: csid,
+                message_stream_id: 1,
+                type_id,
+                timestamp: i * 13,
+                payload: &payload,
+            };
+            writer.write(&message, &mut out);
+        }
+        (out, begins)
+    }
+
+    #[test]
+    fn from_any_byte_the_next_message_is_found_and_never_a_place_that_is_none() {
+        for chunk_size in [128, 1000, 4096, 60_000, 10_000_000] {
+            let (bytes, begins) = stream(chunk_size, 60);
+            for from in (begins[4]..begins[30]).step_by(61) {
+                for known in [None, Some(chunk_size)] {
+                    let known = Known { streams: &[], chunk_size: known };
+                    let window = &bytes[from..];
+                    let Search::Found(found) = find(window, 0, &known, false) else {
+                        panic!("nothing found from {from} at chunk size {chunk_size}");
+                    };
+                    let next = begins.iter().find(|&&b| b >= from).copied();
+                    assert_eq!(Some(from + found.at), next, "from {from} at chunk size {chunk_size}");
+                    assert!(walk(window, found.at, chunk_size, &known).is_some());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn noise_holds_no_place() {
+        let mut noise = 1u64;
+        let bytes: Vec<u8> = (0..1 << 20)
+            .map(|_| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (noise >> 56) as u8
+            })
+            .collect();
+        for chunk_size in [None, Some(4096)] {
+            let known = Known { streams: &[], chunk_size };
+            assert!(matches!(find(&bytes, 0, &known, true), Search::Undecided(_)));
+        }
+    }
+
+    #[test]
+    fn a_single_acknowledgement_is_a_place_where_the_stream_ends_behind_it() {
+        let bytes = [0x02, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 1, 0, 0];
+        let known = Known { streams: &[], chunk_size: None };
+        assert!(matches!(find(&bytes, 0, &known, false), Search::Undecided(0)));
+        assert!(matches!(find(&bytes, 0, &known, true), Search::Found(Found { at: 0, .. })));
+    }
+}

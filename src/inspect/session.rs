@@ -1,0 +1,104 @@
+//! The facts of one connection as its commands tell them. No judgement.
+
+use std::collections::HashMap;
+
+use crate::Limits;
+use crate::proto::Direction;
+use crate::proto::amf::Value;
+use crate::proto::message::{Body, Command, Data};
+
+/// What is known of a session.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    pub(super) app: Option<String>,
+    pub(super) tc_url: Option<String>,
+    pub(super) stream_name: Option<String>,
+    pub(super) client_software: Option<String>,
+    pub(super) server_software: Option<String>,
+    /// Calls without an answer yet, by their direction and the bits of their transaction id.
+    calls: HashMap<(Direction, u64), Call>,
+}
+
+#[derive(Debug)]
+struct Call {
+    seq: u64,
+    connect: bool,
+}
+
+/// The longest text kept of what a peer says.
+const LONGEST: usize = 4096;
+
+impl Session {
+    /// Learns from a message that will have the number `seq`; gives the `seq` of the call that it answers.
+    pub(super) fn apply(&mut self, direction: Direction, body: &Body, seq: u64, limits: &Limits) -> Option<u64> {
+        match body {
+            Body::Command(command) => self.command(direction, command, seq, limits),
+            Body::Data(data) => {
+                self.metadata(direction, data);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn command(&mut self, direction: Direction, command: &Command, seq: u64, limits: &Limits) -> Option<u64> {
+        let name = command.name();
+        if matches!(name, "_result" | "_error") {
+            let id = command.transaction_id?;
+            let call = self.calls.remove(&(direction.reverse(), id.to_bits()))?;
+            if call.connect && name == "_result" {
+                self.connected(command);
+            }
+            return Some(call.seq);
+        }
+        if let Some(id) = command.transaction_id
+            && id != 0.0
+            && (self.calls.len() < limits.pending_calls
+                || self.calls.contains_key(&(direction, id.to_bits())))
+        {
+            self.calls.insert((direction, id.to_bits()), Call { seq, connect: name == "connect" });
+        }
+        match name {
+            "connect" => {
+                let field = |key: &str| command.object.as_ref().and_then(|object| text(object, key));
+                self.app = field("app").or(self.app.take());
+                self.tc_url = field("tcUrl").or(self.tc_url.take());
+                self.client_software = field("flashVer").or(self.client_software.take());
+            }
+            "publish" | "play" | "play2" if self.stream_name.is_none() => {
+                let first = command.arguments.first();
+                self.stream_name = match name {
+                    "play2" => first.and_then(|info| text(info, "streamName")),
+                    _ => first.and_then(Value::as_str).map(short),
+                };
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn connected(&mut self, result: &Command) {
+        self.server_software = result.object.as_ref().and_then(|properties| text(properties, "fmsVer"));
+    }
+
+    /// The encoder's name is better than the `flashVer` that it has to pretend.
+    fn metadata(&mut self, direction: Direction, data: &Data) {
+        if direction == Direction::ClientToServer
+            && let Some(encoder) = data.metadata().and_then(|metadata| text(metadata, "encoder"))
+        {
+            self.client_software = Some(encoder);
+        }
+    }
+}
+
+fn text(object: &Value, key: &str) -> Option<String> {
+    object.get(key).and_then(Value::as_str).map(short)
+}
+
+fn short(text: &str) -> String {
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}

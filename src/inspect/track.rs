@@ -1,0 +1,257 @@
+//! Counters of each media track: what the summary says of it.
+
+use super::record::{Codec, Interval, Media, Track};
+use crate::Limits;
+use crate::proto::Direction;
+use crate::proto::amf::Value;
+use crate::proto::chunk;
+use crate::proto::codec::{AudioConfig, VideoConfig};
+use crate::proto::message::{Audio, AudioPacketType, Body, Data, FrameType, Video, VideoPacketType};
+
+/// The tracks of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Tracks {
+    counters: Vec<Counter>,
+    /// The one counted last: the next message is often of the same.
+    last: usize,
+}
+
+/// One track with what is needed to go on counting.
+#[derive(Debug)]
+struct Counter {
+    track: Track,
+    keyframe_at: Option<u64>,
+    /// The sum of the intervals between key frames, seconds, and their number.
+    intervals: (f64, u64),
+}
+
+/// What tells tracks apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    direction: Direction,
+    message_stream_id: u32,
+    media: Media,
+    track: u8,
+}
+
+impl Tracks {
+    /// Counts a message that is audio, video or data.
+    #[inline]
+    pub(super) fn count(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        body: &Body,
+        limits: &Limits,
+    ) {
+        let key = |media| Key { direction, message_stream_id: raw.message_stream_id, media, track: 0 };
+        match body {
+            Body::Audio(audio) if audio.tracks.is_empty() => {
+                if let Some(counter) = self.find(key(Media::Audio), raw, limits) {
+                    counter.message(raw.timestamp, u64::from(raw.length));
+                    counter.audio(audio);
+                }
+            }
+            Body::Video(video) if video.tracks.is_empty() => {
+                if let Some(counter) = self.find(key(Media::Video), raw, limits) {
+                    counter.message(raw.timestamp, u64::from(raw.length));
+                    counter.video(video);
+                }
+            }
+            Body::Audio(audio) => {
+                for inner in &audio.tracks {
+                    let key = Key { track: inner.track, ..key(Media::Audio) };
+                    if let Some(counter) = self.find(key, raw, limits) {
+                        counter.message(raw.timestamp, inner.data_length as u64);
+                        counter.audio(&Audio {
+                            codec: inner.codec,
+                            packet_type: audio.packet_type,
+                            config: inner.config.clone(),
+                            ..Audio::default()
+                        });
+                    }
+                }
+            }
+            Body::Video(video) => {
+                for inner in &video.tracks {
+                    let key = Key { track: inner.track, ..key(Media::Video) };
+                    if let Some(counter) = self.find(key, raw, limits) {
+                        counter.message(raw.timestamp, inner.data_length as u64);
+                        counter.video(&Video {
+                            codec: inner.codec,
+                            packet_type: video.packet_type,
+                            frame_type: video.frame_type,
+                            config: inner.config.clone(),
+                            ..Video::default()
+                        });
+                    }
+                }
+            }
+            Body::Data(data) => {
+                if let Some(counter) = self.find(key(Media::Data), raw, limits) {
+                    counter.message(raw.timestamp, u64::from(raw.length));
+                }
+                self.metadata(key(Media::Data), data);
+            }
+            _ => {}
+        }
+    }
+
+    /// The counter with this key, made where there is none and the limit allows one more.
+    #[inline]
+    fn find(&mut self, key: Key, raw: &chunk::Message<'_>, limits: &Limits) -> Option<&mut Counter> {
+        if self.counters.get(self.last).is_none_or(|counter| counter.key() != key) {
+            self.last = match self.counters.iter().position(|counter| counter.key() == key) {
+                Some(index) => index,
+                None if self.counters.len() >= limits.tracks => return None,
+                None => {
+                    self.counters.push(Counter::new(key, raw.timestamp));
+                    self.counters.len() - 1
+                }
+            };
+        }
+        self.counters.get_mut(self.last)
+    }
+
+    /// What `onMetaData` declares fills in what no configuration record said.
+    fn metadata(&mut self, key: Key, data: &Data) {
+        let Some(metadata) = data.metadata() else { return };
+        let number = |name| metadata.get(name).and_then(Value::as_number).filter(|n| *n > 0.0);
+        for counter in &mut self.counters {
+            let track = &mut counter.track;
+            if track.direction == key.direction
+                && track.message_stream_id == key.message_stream_id
+                && track.media == Media::Video
+            {
+                track.width = track.width.or(number("width").map(|n| n as u32));
+                track.height = track.height.or(number("height").map(|n| n as u32));
+            }
+        }
+    }
+
+    /// The finished tracks, in order of appearance.
+    pub(super) fn finish(self) -> Vec<Track> {
+        self.counters.into_iter().map(Counter::finish).collect()
+    }
+}
+
+impl Counter {
+    fn new(key: Key, timestamp: u32) -> Self {
+        Self {
+            track: Track {
+                direction: key.direction,
+                message_stream_id: key.message_stream_id,
+                media: key.media,
+                track: key.track,
+                codec: None,
+                width: None,
+                height: None,
+                frame_rate: None,
+                sample_rate: None,
+                channels: None,
+                profile: None,
+                level: None,
+                messages: 0,
+                bytes: 0,
+                frames: 0,
+                first_timestamp: timestamp,
+                last_timestamp: timestamp,
+                media_time: 0,
+                keyframes: 0,
+                keyframe_interval: None,
+            },
+            keyframe_at: None,
+            intervals: (0.0, 0),
+        }
+    }
+
+    const fn key(&self) -> Key {
+        Key {
+            direction: self.track.direction,
+            message_stream_id: self.track.message_stream_id,
+            media: self.track.media,
+            track: self.track.track,
+        }
+    }
+
+    #[inline]
+    fn message(&mut self, timestamp: u32, bytes: u64) {
+        let track = &mut self.track;
+        track.messages += 1;
+        track.bytes += bytes;
+        // A step forward of less than half the circle is time passing; a step back is not.
+        let step = timestamp.wrapping_sub(track.last_timestamp);
+        if step < 1 << 31 {
+            track.media_time += u64::from(step);
+        }
+        track.last_timestamp = timestamp;
+    }
+
+    #[inline]
+    fn audio(&mut self, audio: &Audio) {
+        let track = &mut self.track;
+        if let Some(codec) = audio.codec {
+            track.codec = Some(Codec::Audio(codec));
+        }
+        if matches!(audio.packet_type, Some(AudioPacketType::CodedFrames | AudioPacketType::Raw)) {
+            track.frames += 1;
+        }
+        if track.sample_rate.is_none() && audio.packet_type == Some(AudioPacketType::Raw) {
+            track.sample_rate = audio.sample_rate;
+            track.channels = audio.channels;
+        }
+        if let Some(config) = audio.config.as_deref() {
+            let AudioConfig { profile, sample_rate, channels, .. } = *config;
+            track.profile = profile;
+            track.sample_rate = sample_rate;
+            track.channels = channels;
+        }
+    }
+
+    #[inline]
+    fn video(&mut self, video: &Video) {
+        let track = &mut self.track;
+        if let Some(codec) = video.codec {
+            track.codec = Some(Codec::Video(codec));
+        }
+        let coded = matches!(
+            video.packet_type,
+            Some(VideoPacketType::CodedFrames | VideoPacketType::CodedFramesX | VideoPacketType::Raw)
+        );
+        if coded && video.frame_type != Some(FrameType::Command) {
+            track.frames += 1;
+            if video.frame_type == Some(FrameType::Key) {
+                self.keyframe();
+            }
+        }
+        if let Some(config) = video.config.as_deref() {
+            let VideoConfig { profile, level, width, height, frame_rate, .. } = *config;
+            let track = &mut self.track;
+            (track.profile, track.level, track.frame_rate) = (profile, level, frame_rate);
+            (track.width, track.height) = (width.or(track.width), height.or(track.height));
+        }
+    }
+
+    #[cold]
+    fn keyframe(&mut self) {
+        self.track.keyframes += 1;
+        let now = self.track.media_time;
+        if let Some(before) = self.keyframe_at.replace(now) {
+            let seconds = (now - before) as f64 / 1000.0;
+            self.intervals.0 += seconds;
+            self.intervals.1 += 1;
+            let mean = self.intervals.0 / self.intervals.1 as f64;
+            let (min, max) = self.track.keyframe_interval.map_or((seconds, seconds), |i| (i.min, i.max));
+            self.track.keyframe_interval =
+                Some(Interval { min: min.min(seconds), mean, max: max.max(seconds) });
+        }
+    }
+
+    fn finish(self) -> Track {
+        let mut track = self.track;
+        if track.media == Media::Video && track.frame_rate.is_none() && track.frames > 1 && track.media_time > 0 {
+            track.frame_rate = Some((track.frames - 1) as f64 * 1000.0 / track.media_time as f64);
+        }
+        track
+    }
+}

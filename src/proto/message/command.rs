@@ -1,0 +1,61 @@
+//! Types 20 and 17: calls and answers.
+
+use super::super::amf::{Text, Value};
+use super::super::fault::Fault;
+use crate::Limits;
+
+/// A command message: a remote call or the answer to one.
+///
+/// Defined by: RTMP 1.0 §7.1.1, §7.2.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Command {
+    /// The encoding its type id names: 0 or 3.
+    pub amf: u8,
+    /// The procedure's name; `None` where the first value is no string.
+    pub name: Option<Text>,
+    /// The transaction id; `None` where the second value is no number.
+    pub transaction_id: Option<f64>,
+    /// The command object: the value behind the transaction id.
+    pub object: Option<Value>,
+    /// What follows.
+    pub arguments: Vec<Value>,
+}
+
+impl Command {
+    /// The name, where it is one and UTF-8.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_ref().and_then(Text::as_str).unwrap_or_default()
+    }
+
+    /// The argument at `index` (0 is the first behind the command object), where it is a string.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Option<&str> {
+        self.arguments.get(index).and_then(Value::as_str)
+    }
+}
+
+/// Decodes a payload; what was read before a fault is kept.
+pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Command, Option<Fault>) {
+    let (amf, values, mut fault) = super::values(type_id, payload, limits);
+    let mut values = values.into_iter().peekable();
+    let mut command = Command { amf, ..Command::default() };
+    match values.peek() {
+        Some(Value::String(_) | Value::LongString(_)) => {
+            if let Some(Value::String(name) | Value::LongString(name)) = values.next() {
+                command.name = Some(name);
+            }
+        }
+        Some(_) => {
+            fault = fault.or(Some(Fault::broken(0, "command name", "the first value is no string")));
+        }
+        None => fault = fault.or(Some(Fault::short(0, "command name", 3, payload.len() as u64))),
+    }
+    if let Some(&Value::Number(id)) = values.peek() {
+        command.transaction_id = Some(id);
+        values.next();
+    }
+    command.object = values.next();
+    command.arguments = values.collect();
+    (command, fault)
+}

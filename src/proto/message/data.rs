@@ -1,0 +1,52 @@
+//! Types 18 and 15: metadata and other data.
+
+use super::super::amf::{Text, Value};
+use super::super::fault::Fault;
+use crate::Limits;
+
+/// A data message: `onMetaData`, `@setDataFrame`, cue points and the like.
+///
+/// Defined by: RTMP 1.0 §7.1.2.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Data {
+    /// The encoding its type id names: 0 or 3.
+    pub amf: u8,
+    /// The handler's name; `None` where the first value is no string.
+    pub name: Option<Text>,
+    /// What follows the name, or all values where there is none.
+    pub arguments: Vec<Value>,
+}
+
+impl Data {
+    /// The name, where it is one and UTF-8.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_ref().and_then(Text::as_str).unwrap_or_default()
+    }
+
+    /// The metadata that an `onMetaData` carries, also one wrapped in `@setDataFrame`.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Value> {
+        match self.name() {
+            "onMetaData" => self.arguments.first(),
+            "@setDataFrame" if self.arguments.first().and_then(Value::as_str) == Some("onMetaData") => {
+                self.arguments.get(1)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Decodes a payload; what was read before a fault is kept.
+pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Data, Option<Fault>) {
+    let (amf, values, fault) = super::values(type_id, payload, limits);
+    let mut values = values.into_iter().peekable();
+    let mut data = Data { amf, ..Data::default() };
+    if matches!(values.peek(), Some(Value::String(_) | Value::LongString(_)))
+        && let Some(Value::String(name) | Value::LongString(name)) = values.next()
+    {
+        data.name = Some(name);
+    }
+    data.arguments = values.collect();
+    (data, fault)
+}
