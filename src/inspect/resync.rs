@@ -36,6 +36,8 @@ pub(super) enum Search {
 const ENOUGH: u32 = 50;
 /// Bits that do where the messages end exactly where the stream ends.
 const ENOUGH_AT_END: u32 = 30;
+/// So many messages without a split one let any chunk size be: there are no long messages.
+const MANY: u32 = 32;
 
 /// Chunk sizes that software announces, commonest first; the last one stands for "never splits".
 const SIZES: [u32; 17] = [
@@ -67,7 +69,9 @@ pub(super) fn find(bytes: &[u8], from: usize, known: &Known<'_>, last: bool) -> 
         }
         match best(bytes, at, known) {
             Some((walk, chunk_size)) => {
-                let certain = walk.bits >= ENOUGH && walk.starts >= 2;
+                // A wrong chunk size would invent messages, so one that was not known has to prove itself too.
+                let size_proven = known.chunk_size.is_some() || walk.splits > 0 || walk.starts >= MANY || last;
+                let certain = walk.bits >= ENOUGH && (walk.starts >= 2 || walk.splits >= 4) && size_proven;
                 let fits = last && walk.exact && walk.bits >= ENOUGH_AT_END;
                 if certain || fits {
                     return Search::Found(Found { at, chunk_size });
@@ -119,17 +123,35 @@ fn best(bytes: &[u8], at: usize, known: &Known<'_>) -> Option<(Walk, u32)> {
     best
 }
 
-/// Chunk sizes that the first message itself suggests: its chunk stream's format 3 header repeats at that distance.
-fn split_sizes(bytes: &[u8], at: usize) -> impl Iterator<Item = u32> {
+/// Chunk sizes that the messages from a place on suggest: follows them as long as they are not split, and gives the
+/// distances at which the format 3 header of the first split one may repeat.
+fn split_sizes(bytes: &[u8], mut at: usize) -> impl Iterator<Item = u32> {
     const MOST: usize = 1 << 20;
-    let header = header::decode(&bytes[at..]);
-    let id = header.map_or(0, |h| h.chunk_stream_id);
-    let body = at + header.map_or(0, |h| h.wire_length());
-    let length = header.and_then(|h| h.length).unwrap_or(0) as usize;
-    let window = if id < 64 { bytes.get(body..bytes.len().min(body + length.min(MOST))) } else { None };
-    let marker = 0xc0 | id as u8;
-    memchr::memchr_iter(marker, window.unwrap_or_default())
-        .filter(move |&size| size > 0 && (2 * size + 1 >= length || bytes.get(body + 2 * size + 1) == Some(&marker)))
+    let mut least = DEFAULT_CHUNK_SIZE as usize;
+    let mut window: &[u8] = &[];
+    let mut marker = 0;
+    let mut length = 0;
+    while let Some(head) = bytes.get(at..).and_then(header::decode)
+        && let (Some(declared), true) = (head.length, head.chunk_stream_id < 64)
+    {
+        length = declared as usize;
+        let body = at + head.wire_length();
+        let next = body + length;
+        let whole = length <= least
+            || bytes.get(next..).and_then(header::decode).is_some_and(|next| start_bits(&next, None).is_some());
+        if !whole {
+            window = bytes.get(body..bytes.len().min(body + length.min(MOST))).unwrap_or_default();
+            marker = 0xc0 | head.chunk_stream_id as u8;
+            break;
+        }
+        least = least.max(length);
+        at = next;
+    }
+    memchr::memchr_iter(marker, window)
+        .filter(move |&size| {
+            let again = 2 * size + 1;
+            size >= least.min(length) && (again >= length || window.get(again).is_none_or(|&byte| byte == marker))
+        })
         .map(|size| size as u32)
 }
 
@@ -139,6 +161,8 @@ struct Walk {
     bits: u32,
     /// Messages begun.
     starts: u32,
+    /// Chunks that were followed by the format 3 header of the same message: they prove the chunk size.
+    splits: u32,
     /// The bytes end exactly where a message does.
     exact: bool,
 }
@@ -160,7 +184,7 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
     const MOST_HEADERS: u32 = 64;
     const MOST_LANES: usize = 16;
     let mut lanes: Vec<Lane> = Vec::with_capacity(4);
-    let mut walk = Walk { bits: 0, starts: 0, exact: false };
+    let mut walk = Walk { bits: 0, starts: 0, splits: 0, exact: false };
     // From where on the walk rests on a guess; if it fails there, what came before still counts.
     let mut guess: Option<Walk> = None;
     let mut at = at;
@@ -227,6 +251,7 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
                 return guess;
             } else {
                 walk.bits += 7;
+                walk.splits += 1;
                 false
             }
         };
@@ -350,7 +375,7 @@ mod tests {
         );
         for i in 0..messages {
             let mut noise = 0x9e37_79b9u32 ^ i;
-            let length = if i % 3 == 0 { 200 + (i * 37) % 9000 } else { 90 + i % 60 };
+            let length = if i % 3 == 0 { 200 + (i * 737) % 9000 } else { 90 + i % 60 };
             let mut payload: Vec<u8> = (0..length)
                 .map(|_| {
                     noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -380,7 +405,9 @@ mod tests {
                 for known in [None, Some(chunk_size)] {
                     let known = Known { streams: &[], chunk_size: known };
                     let window = &bytes[from..];
-                    let Search::Found(found) = find(window, 0, &known, false) else {
+                    // Where nothing is split, only the end of the stream lets the chunk size be.
+                    let last = chunk_size > 9200 && known.chunk_size.is_none();
+                    let Search::Found(found) = find(window, 0, &known, last) else {
                         panic!("nothing found from {from} at chunk size {chunk_size}");
                     };
                     let next = begins.iter().find(|&&b| b >= from).copied();
