@@ -29,6 +29,15 @@ pub struct Limits {
     pub rtmp_connections: usize,
     /// Other TCP connections remembered from a capture (default 262,144), a few bytes each.
     pub other_connections: usize,
+    /// Bytes of the largest record read from a capture file (default 16 MiB). A longer one counts as damage and is
+    /// searched for the next record, so that a wrong length costs its neighbourhood only.
+    pub record_bytes: usize,
+    /// Interfaces remembered per section of a pcapng file (default 65,536). Packets of later ones are skipped.
+    pub interfaces: usize,
+    /// Bytes held of IP fragments whose datagram is not yet complete (default 4 MiB). Over it the oldest datagram goes.
+    pub fragment_bytes: usize,
+    /// Incomplete IP datagrams held at once (default 1,024). Over it the oldest goes.
+    pub fragment_datagrams: usize,
     /// Unanswered calls remembered per direction (default 1,024).
     pub pending_calls: usize,
     /// Message streams remembered per connection (default 1,024).
@@ -37,6 +46,14 @@ pub struct Limits {
     pub tracks: usize,
     /// Records printed of the same finding on one connection (default 20); the rest are only counted.
     pub same_finding: u32,
+}
+
+impl Limits {
+    /// IP headers and tunnels walked inside one packet. Not a field: nothing real comes near it.
+    pub const TUNNELS: usize = 8;
+    /// Seconds of capture time after which fragments with the same identification belong to another datagram.
+    /// Not a field: 30 s is what hosts use, and identifications return sooner on a busy link.
+    pub const FRAGMENT_SECONDS: i64 = 30;
 }
 
 impl Default for Limits {
@@ -53,6 +70,10 @@ impl Default for Limits {
             reorder_total: 64 << 20,
             rtmp_connections: 16_384,
             other_connections: 262_144,
+            record_bytes: 16 << 20,
+            interfaces: 65_536,
+            fragment_bytes: 4 << 20,
+            fragment_datagrams: 1_024,
             pending_calls: 1_024,
             message_streams: 1_024,
             tracks: 256,

@@ -1,3 +1,140 @@
-//! Capture files to [`Traffic`](crate::inspect::Traffic). No RTMP decoding, no tokio.
+//! Capture files to [`Traffic`]. No RTMP decoding, no tokio.
 
+mod error;
+pub mod file;
+mod flows;
+mod fragments;
+mod link;
+mod packet;
 mod tcp;
+
+use std::collections::HashSet;
+
+pub use error::{Error, Foreign};
+pub use flows::{Choice, FlowCounts};
+pub use link::LinkType;
+
+use crate::Limits;
+use crate::inspect::{Finding, Place, Severity, Traffic};
+use file::{Item, Packet};
+use flows::Flows;
+use fragments::Fragments;
+use packet::Parsed;
+
+/// Turns the packets of captures, in order, into the traffic of their RTMP connections.
+#[derive(Debug)]
+pub struct Captures {
+    flows: Flows,
+    fragments: Fragments,
+    unknown_links: HashSet<LinkType>,
+    counts: Counts,
+    last: Place,
+}
+
+/// What was seen besides RTMP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets in all.
+    pub packets: u64,
+    /// Packets that carry no TCP.
+    pub not_tcp: u64,
+    /// Packets whose headers cannot be read.
+    pub malformed: u64,
+    /// Packets of a link type that is not read.
+    pub unknown_link: u64,
+    /// RTMP connections.
+    pub rtmp_connections: u32,
+    /// TCP that is not RTMP.
+    pub flows: FlowCounts,
+}
+
+impl Captures {
+    /// Decodes what `choice` says besides what shows itself by its handshake.
+    #[must_use]
+    pub fn new(choice: Choice, limits: &Limits) -> Self {
+        Self {
+            flows: Flows::new(choice, limits.clone()),
+            fragments: Fragments::new(limits),
+            unknown_links: HashSet::new(),
+            counts: Counts::default(),
+            last: Place::default(),
+        }
+    }
+
+    /// Takes what a file gives; `file` is its index where there are several.
+    #[inline]
+    pub fn item(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut impl FnMut(Traffic<'_>)) {
+        match item {
+            Item::Packet(packet) => self.packet(packet, file, out),
+            Item::Trouble(trouble) => {
+                let code = match trouble.kind {
+                    file::TroubleKind::Truncated { .. } => "capture.truncated",
+                    _ => "capture.damaged",
+                };
+                let finding = Finding::new(
+                    code,
+                    Severity::Warning,
+                    format!("the capture is damaged {trouble}"),
+                );
+                let place = Place { at: self.last.at, frame: None, file };
+                out(Traffic::Trouble { flow: None, place, finding });
+            }
+            Item::Secrets { .. } => {}
+        }
+    }
+
+    #[inline]
+    fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        file: Option<u32>,
+        out: &mut impl FnMut(Traffic<'_>),
+    ) {
+        let place = Place { at: packet.time, frame: Some(packet.number), file };
+        self.last = place;
+        self.counts.packets += 1;
+        match packet::segment(packet.link, packet.data) {
+            Parsed::Segment(segment) => self.flows.segment(&segment, place, out),
+            other => self.other(&other, place, out),
+        }
+    }
+
+    #[cold]
+    fn other(&mut self, parsed: &Parsed<'_>, place: Place, out: &mut impl FnMut(Traffic<'_>)) {
+        match parsed {
+            Parsed::Segment(segment) => self.flows.segment(segment, place, out),
+            Parsed::Fragment(fragment) => {
+                if let Some(datagram) = self.fragments.push(fragment, place.at)
+                    && let Parsed::Segment(segment) = datagram.parse()
+                {
+                    self.flows.segment(&segment, place, out);
+                }
+            }
+            Parsed::NotTcp => self.counts.not_tcp += 1,
+            Parsed::Malformed(_) => self.counts.malformed += 1,
+            Parsed::UnknownLink(link) => {
+                self.counts.unknown_link += 1;
+                if self.unknown_links.insert(*link) {
+                    let name = link.name().map_or_else(String::new, |name| format!(" ({name})"));
+                    let text = format!(
+                        "link type {}{name} is not one that can be read: packets of that interface are skipped",
+                        link.0
+                    );
+                    let finding = Finding::new("capture.unknown-link", Severity::Error, text);
+                    out(Traffic::Trouble { flow: None, place, finding });
+                }
+            }
+        }
+    }
+
+    /// The captures are over, and with them every connection.
+    pub fn finish(&mut self, out: &mut impl FnMut(Traffic<'_>)) {
+        self.flows.finish(self.last, out);
+    }
+
+    /// What was seen so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { rtmp_connections: self.flows.opened(), flows: self.flows.counts, ..self.counts }
+    }
+}

@@ -7,7 +7,7 @@ use crate::inspect::GapCause;
 
 /// What reassembly gives: bytes in order, or the word that some are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub(super) enum Piece<'a> {
     /// The next bytes of the stream.
     Bytes(&'a [u8]),
     /// The next bytes of the stream are missing.
@@ -16,13 +16,13 @@ pub enum Piece<'a> {
 
 /// A captured segment's part that matters here.
 #[derive(Debug, Clone, Copy)]
-pub struct Data<'a> {
+pub(super) struct Data<'a> {
     /// The sequence number of the first byte of `payload`.
-    pub sequence: u32,
+    pub(super) sequence: u32,
     /// The bytes captured.
-    pub payload: &'a [u8],
+    pub(super) payload: &'a [u8],
     /// How many more the segment had: the snap length cut them off.
-    pub missing: u32,
+    pub(super) missing: u32,
 }
 
 /// The reassembly of one direction.
@@ -31,7 +31,7 @@ pub struct Data<'a> {
 /// the peer has acknowledged past it (and a few more packets have passed, because captures reorder), when the limits
 /// are reached, or at the end: never by the clock. Where segments overlap, the first data wins.
 #[derive(Debug, Default)]
-pub struct Half {
+pub(super) struct Half {
     /// The sequence number of the next byte in order; meaningless before `started`.
     next: u32,
     /// Stream position of that byte.
@@ -48,18 +48,18 @@ pub struct Half {
     strays: u8,
     fin: Option<u64>,
     /// What the network did.
-    pub counts: Counts,
+    pub(super) counts: Counts,
 }
 
 /// What the network did to one direction, in segments and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Segments with data.
-    pub segments: u64,
+    pub(super) segments: u64,
     /// Segments that held only bytes seen before.
-    pub retransmitted: u64,
+    pub(super) retransmitted: u64,
     /// Segments that came ahead of a hole.
-    pub out_of_order: u64,
+    pub(super) out_of_order: u64,
 }
 
 #[derive(Debug)]
@@ -79,33 +79,18 @@ const STRAYS: u8 = 8;
 
 impl Half {
     /// Begins the stream: `sequence` is that of its first byte (one past the SYN's).
-    pub fn start(&mut self, sequence: u32) {
+    pub(super) fn start(&mut self, sequence: u32) {
         self.next = sequence;
         self.started = true;
     }
 
     /// Whether the stream has begun.
-    pub const fn started(&self) -> bool {
+    pub(super) const fn started(&self) -> bool {
         self.started
     }
 
-    /// The sequence number of the next byte in order.
-    pub const fn next_sequence(&self) -> u32 {
-        self.next
-    }
-
-    /// Bytes given out or declared missing so far.
-    pub const fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Bytes held beyond a hole.
-    pub const fn held_bytes(&self) -> usize {
-        self.held_bytes
-    }
-
     /// Whether the FIN has come and every byte before it is out.
-    pub fn finished(&self) -> bool {
+    pub(super) fn finished(&self) -> bool {
         self.fin.is_some_and(|end| self.position >= end)
     }
 
@@ -114,9 +99,29 @@ impl Half {
         self.position.checked_add_signed(distance)
     }
 
+    /// Takes a segment that is the next one and whole, without anything held: its payload is what comes out. `false`
+    /// leaves it to [`segment`](Self::segment).
+    #[inline]
+    pub(super) fn in_order(&mut self, data: &Data<'_>) -> bool {
+        let next =
+            data.sequence == self.next && self.started && data.missing == 0 && self.held.is_empty();
+        if next {
+            self.counts.segments += 1;
+            self.strays = 0;
+            self.advance(data.payload.len() as u64);
+        }
+        next
+    }
+
     /// Takes a segment. `total` counts the bytes held by all connections.
     #[inline]
-    pub fn segment(&mut self, data: Data<'_>, limits: &Limits, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
+    pub(super) fn segment(
+        &mut self,
+        data: Data<'_>,
+        limits: &Limits,
+        total: &mut usize,
+        out: &mut impl FnMut(Piece<'_>),
+    ) {
         if !self.started {
             self.start(data.sequence);
         }
@@ -148,7 +153,13 @@ impl Half {
     }
 
     #[cold]
-    fn out_of_line(&mut self, data: Data<'_>, limits: &Limits, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
+    fn out_of_line(
+        &mut self,
+        data: Data<'_>,
+        limits: &Limits,
+        total: &mut usize,
+        out: &mut impl FnMut(Piece<'_>),
+    ) {
         let Data { sequence, mut payload, mut missing } = data;
         let distance = i64::from(sequence.wrapping_sub(self.next).cast_signed());
         let length = payload.len() as i64 + i64::from(missing);
@@ -243,7 +254,13 @@ impl Half {
     }
 
     /// Declares the holes before `position` missing and gives out what is held beyond them.
-    fn declare(&mut self, position: u64, cause: GapCause, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
+    fn declare(
+        &mut self,
+        position: u64,
+        cause: GapCause,
+        total: &mut usize,
+        out: &mut impl FnMut(Piece<'_>),
+    ) {
         loop {
             let Some((&start, _)) = self.held.first_key_value() else { return };
             if self.position > position {
@@ -255,9 +272,19 @@ impl Half {
         }
     }
 
-    /// The other side acknowledges everything before `sequence`.
+    /// Whether an acknowledgement up to `sequence` says nothing new.
     #[inline]
-    pub fn acknowledged(&mut self, sequence: u32, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
+    pub(super) fn settled(&self, sequence: u32) -> bool {
+        sequence == self.next && self.held.is_empty() || !self.started
+    }
+
+    /// The other side acknowledges everything before `sequence`.
+    pub(super) fn acknowledged(
+        &mut self,
+        sequence: u32,
+        total: &mut usize,
+        out: &mut impl FnMut(Piece<'_>),
+    ) {
         if !self.started {
             return;
         }
@@ -287,7 +314,7 @@ impl Half {
     }
 
     /// The FIN's sequence number.
-    pub fn fin(&mut self, sequence: u32) {
+    pub(super) fn fin(&mut self, sequence: u32) {
         if self.fin.is_none() {
             self.fin = self.position_of(sequence).filter(|&end| end <= self.position + FAR as u64);
         }
@@ -295,7 +322,7 @@ impl Half {
 
     /// The capture or the connection is over: what is held comes out, and every hole is declared, also one at the very
     /// end that the peer acknowledged or a FIN lies behind.
-    pub fn end(&mut self, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
+    pub(super) fn end(&mut self, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
         self.declare(u64::MAX, GapCause::Lost, total, out);
         // An acknowledged FIN counts as one byte more than there is.
         let end = self.fin.unwrap_or(self.acknowledged);

@@ -22,7 +22,10 @@ impl Rig {
         Self { half, limits: Limits::default(), total: 0, output: Output::default() }
     }
 
-    fn drive(&mut self, act: impl FnOnce(&mut Half, &Limits, &mut usize, &mut dyn FnMut(Piece<'_>))) {
+    fn drive(
+        &mut self,
+        act: impl FnOnce(&mut Half, &Limits, &mut usize, &mut dyn FnMut(Piece<'_>)),
+    ) {
         let output = &mut self.output;
         act(&mut self.half, &self.limits, &mut self.total, &mut |piece| match piece {
             Piece::Bytes(bytes) => output.bytes.extend(bytes.iter().map(|&b| Some(b))),

@@ -49,7 +49,12 @@ pub(super) struct Emitter<'e> {
 impl Emitter<'_> {
     /// Gives the record its number, which is returned.
     #[inline]
-    pub(super) fn record(&mut self, direction: Option<Direction>, span: Option<Span>, event: Event<'_>) -> u64 {
+    pub(super) fn record(
+        &mut self,
+        direction: Option<Direction>,
+        span: Option<Span>,
+        event: Event<'_>,
+    ) -> u64 {
         let seq = *self.seq;
         *self.seq += 1;
         (self.out)(&Record {
@@ -165,12 +170,19 @@ impl Flow {
 impl Facts {
     /// A complete message.
     #[inline]
-    pub(super) fn message(&mut self, direction: Direction, raw: &chunk::Message<'_>, emit: &mut Emitter<'_>) {
+    pub(super) fn message(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        emit: &mut Emitter<'_>,
+    ) {
         let kind = Kind::of(raw.type_id);
         self.messages[direction.index()][kind as usize] += 1;
         let (body, fault) = message::decode(raw.type_id, raw.payload, raw.length, emit.limits);
         let reply_to = match body {
-            Body::Command(_) | Body::Data(_) => self.session.apply(direction, &body, *emit.seq, emit.limits),
+            Body::Command(_) | Body::Data(_) => {
+                self.session.apply(direction, &body, *emit.seq, emit.limits)
+            }
             _ => None,
         };
         self.tracks.count(direction, raw, &body, emit.limits);
@@ -211,10 +223,20 @@ impl Facts {
     }
 
     #[cold]
-    fn unknown(&mut self, direction: Direction, raw: &chunk::Message<'_>, seq: u64, emit: &mut Emitter<'_>) {
-        let text = format!("message type {} is none that RTMP defines ({} bytes)", raw.type_id, raw.length);
-        let finding =
-            Finding::new("chunk.type-unknown", Severity::Error, text).spec("RTMP 1.0 §5.4").about(seq);
+    fn unknown(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        seq: u64,
+        emit: &mut Emitter<'_>,
+    ) {
+        let text = format!(
+            "message type {} is none that RTMP defines ({} bytes)",
+            raw.type_id, raw.length
+        );
+        let finding = Finding::new("chunk.type-unknown", Severity::Error, text)
+            .spec("RTMP 1.0 §5.4")
+            .about(seq);
         self.report(Some(direction), Some(raw.span), finding, emit);
     }
 
@@ -241,7 +263,8 @@ impl Facts {
                 },
             ),
             Packet::Two(two) => {
-                let peer = self.handshakes[direction.reverse().index()].as_ref().and_then(|r| r.packet1());
+                let peer =
+                    self.handshakes[direction.reverse().index()].as_ref().and_then(|r| r.packet1());
                 let peer_digest = peer.and_then(|peer| digest::find(peer.bytes, side.peer()));
                 (
                     names[2],
@@ -262,7 +285,11 @@ impl Facts {
     /// Keeps what the other direction's answer is compared with, until it has come.
     pub(super) fn keep_handshake(&mut self, direction: Direction, reader: handshake::Reader) {
         self.handshakes[direction.index()] = Some(reader);
-        if self.handshakes.iter().all(|reader| reader.as_ref().is_some_and(handshake::Reader::is_done)) {
+        if self
+            .handshakes
+            .iter()
+            .all(|reader| reader.as_ref().is_some_and(handshake::Reader::is_done))
+        {
             self.handshakes = [None, None];
         }
     }
@@ -272,7 +299,12 @@ impl Facts {
         self.handshakes[direction.index()].take().unwrap_or_default()
     }
 
-    pub(super) fn gap(&mut self, direction: Direction, gap: super::record::Gap, emit: &mut Emitter<'_>) {
+    pub(super) fn gap(
+        &mut self,
+        direction: Direction,
+        gap: super::record::Gap,
+        emit: &mut Emitter<'_>,
+    ) {
         self.gaps.0 += 1;
         self.gaps.1 += gap.length.unwrap_or(0);
         let span = Span { start: gap.offset, end: gap.offset + gap.length.unwrap_or(0) };

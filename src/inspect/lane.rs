@@ -35,7 +35,9 @@ pub(super) struct Lane {
 #[derive(Debug)]
 enum Phase {
     /// The reader is with the [`Facts`], because the other direction's packets are compared with it.
-    Handshake { damaged: Option<Span> },
+    Handshake {
+        damaged: Option<Span>,
+    },
     Chunks(Box<chunk::Reader>),
     Lost(Box<Lost>),
     Opaque,
@@ -214,8 +216,12 @@ impl Lane {
                     return;
                 }
                 let from = self.offset;
-                self.phase =
-                    Phase::Lost(Box::new(Lost::new(reader(from, emit), Cause::Hole, from, Vec::new())));
+                self.phase = Phase::Lost(Box::new(Lost::new(
+                    reader(from, emit),
+                    Cause::Hole,
+                    from,
+                    Vec::new(),
+                )));
             }
             Phase::Lost(_) => {}
             Phase::Opaque => {
@@ -266,10 +272,13 @@ impl Lane {
             }
             let span = Span { start: lost.from, end: at };
             if !span.is_empty() || lost.cause != Cause::Inside {
-                let finding = notes::resumed(self.direction, span, found.chunk_size, lost.cause.code());
+                let finding =
+                    notes::resumed(self.direction, span, found.chunk_size, lost.cause.code());
                 facts.report(Some(self.direction), Some(span), finding, emit);
             }
-            let Phase::Lost(mut lost) = std::mem::replace(&mut self.phase, Phase::Opaque) else { return };
+            let Phase::Lost(mut lost) = std::mem::replace(&mut self.phase, Phase::Opaque) else {
+                return;
+            };
             lost.reader.resume(at, found.chunk_size);
             let mut rest = &lost.buffer[found.at..];
             match read(&mut lost.reader, &mut rest, self.direction, facts, emit) {
@@ -314,7 +323,12 @@ impl Lane {
             }
             Phase::Handshake { .. } if self.offset > 0 => {
                 let finding = notes::handshake_unfinished(self.direction, self.offset);
-                facts.report(Some(self.direction), Some(Span { start: 0, end: self.offset }), finding, emit);
+                facts.report(
+                    Some(self.direction),
+                    Some(Span { start: 0, end: self.offset }),
+                    finding,
+                    emit,
+                );
             }
             Phase::Handshake { .. } | Phase::Opaque => {}
         }
@@ -336,7 +350,8 @@ const ZEROS: [u8; 256] = [0; 256];
 const MOST_WAITING: usize = 1024;
 
 fn reader(offset: u64, emit: &Emitter<'_>) -> chunk::Reader {
-    chunk::Reader::new(offset, emit.options.keep(emit.limits), emit.limits).with_chunks(emit.options.chunks)
+    chunk::Reader::new(offset, emit.options.keep(emit.limits), emit.limits)
+        .with_chunks(emit.options.chunks)
 }
 
 /// Reads all of `input`, handing out what comes.

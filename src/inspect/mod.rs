@@ -15,8 +15,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 pub use finding::{Finding, Severity};
 pub use record::{
-    Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media, MessageRecord, Opened, Record,
-    Summary, Track, Transport,
+    Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media,
+    MessageRecord, Opened, Record, Summary, Track, Transport,
 };
 pub use traffic::{Arrival, CloseKind, ClosedBy, FlowId, GapCause, Place, Traffic};
 
@@ -36,7 +36,11 @@ pub struct Options {
 
 impl Options {
     fn keep(&self, limits: &Limits) -> Keep {
-        if self.whole_media { Keep::ALL } else { Keep { head: limits.media_head, whole: message::needs_whole } }
+        if self.whole_media {
+            Keep::ALL
+        } else {
+            Keep { head: limits.media_head, whole: message::needs_whole }
+        }
     }
 }
 

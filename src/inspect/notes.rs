@@ -72,12 +72,19 @@ pub(super) fn lost(direction: Direction, loss: &Loss) -> Option<Finding> {
             "the header there would be of message type {type_id}, length {length}, message stream {message_stream_id}"
         ),
     };
-    let text = format!("{direction} lost the chunk framing at byte {at}: {reason}; looking for the next header");
+    let text = format!(
+        "{direction} lost the chunk framing at byte {at}: {reason}; looking for the next header"
+    );
     Some(Finding::new("chunk.sync-lost", Severity::Error, text).spec("RTMP 1.0 §5.3.1"))
 }
 
 /// Decoding goes on behind what `span` skips.
-pub(super) fn resumed(direction: Direction, span: Span, chunk_size: u32, code: &'static str) -> Finding {
+pub(super) fn resumed(
+    direction: Direction,
+    span: Span,
+    chunk_size: u32,
+    code: &'static str,
+) -> Finding {
     let Span { start, end } = span;
     let what = if code == "capture.begins-inside" {
         "the capture begins inside the connection"
@@ -105,7 +112,8 @@ pub(super) fn unreadable(direction: Direction, span: Span, code: &'static str) -
          chunk header",
         span.len()
     );
-    let severity = if code == "capture.begins-inside" { Severity::Warning } else { Severity::Error };
+    let severity =
+        if code == "capture.begins-inside" { Severity::Warning } else { Severity::Error };
     Finding::new("chunk.unreadable", severity, text)
 }
 
@@ -148,34 +156,58 @@ pub(super) fn handshake_unfinished(direction: Direction, bytes: u64) -> Finding 
         1537 => format!("{first} and {second} only"),
         _ => format!("{first}, {second} and {} of 1536 bytes of {third}", bytes - 1537),
     };
-    Finding::new("hs.incomplete", Severity::Warning, format!("the {direction} handshake is not complete: {there}"))
-        .spec("RTMP 1.0 §5.2")
+    Finding::new(
+        "hs.incomplete",
+        Severity::Warning,
+        format!("the {direction} handshake is not complete: {there}"),
+    )
+    .spec("RTMP 1.0 §5.2")
 }
 
 /// What a direction opens with, where it is not plain RTMP; and whether the handshake can be read all the same.
 pub(super) fn opening(direction: Direction, bytes: &[u8]) -> Option<(Finding, bool)> {
-    const METHODS: [&[u8]; 9] =
-        [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"PATCH ", b"TRACE "];
+    const METHODS: [&[u8]; 9] = [
+        b"GET ",
+        b"POST ",
+        b"HEAD ",
+        b"PUT ",
+        b"OPTIONS ",
+        b"DELETE ",
+        b"CONNECT ",
+        b"PATCH ",
+        b"TRACE ",
+    ];
     let first = *bytes.first()?;
     let error = |code, text: String| Some((Finding::new(code, Severity::Error, text), false));
     if let Some(method) = METHODS.iter().find(|method| bytes.starts_with(method)) {
         let method = String::from_utf8_lossy(method);
         return error(
             "hs.http-on-rtmp",
-            format!("{direction} is HTTP ({}) and not RTMP: an http:// URL was pointed at an RTMP port", method.trim()),
+            format!(
+                "{direction} is HTTP ({}) and not RTMP: an http:// URL was pointed at an RTMP port",
+                method.trim()
+            ),
         );
     }
     if bytes.starts_with(b"HTTP/") {
-        return error("hs.http-reply", format!("{direction} answers in HTTP: this is a web server and not an RTMP server"));
+        return error(
+            "hs.http-reply",
+            format!("{direction} answers in HTTP: this is a web server and not an RTMP server"),
+        );
     }
     if bytes.len() >= 2 && first == 0x16 && bytes[1] == 3 {
         return error(
             "hs.tls-on-plain",
-            format!("{direction} is TLS: this is RTMPS, whose keys are needed to read it, or RTMPS sent to a plain RTMP port"),
+            format!(
+                "{direction} is TLS: this is RTMPS, whose keys are needed to read it, or RTMPS sent to a plain RTMP port"
+            ),
         );
     }
     if bytes.len() >= 2 && first == 0x15 && bytes[1] == 3 {
-        return error("hs.tls-on-plain", format!("{direction} is a TLS alert: the port speaks TLS and was sent plain RTMP"));
+        return error(
+            "hs.tls-on-plain",
+            format!("{direction} is a TLS alert: the port speaks TLS and was sent plain RTMP"),
+        );
     }
     match first {
         3 => None,
@@ -183,7 +215,9 @@ pub(super) fn opening(direction: Direction, bytes: &[u8]) -> Option<(Finding, bo
             Finding::new(
                 "hs.rtmpe",
                 Severity::Error,
-                format!("version {first} is RTMPE: what follows the handshake is encrypted and cannot be read from a capture"),
+                format!(
+                    "version {first} is RTMPE: what follows the handshake is encrypted and cannot be read from a capture"
+                ),
             ),
             true,
         )),
@@ -196,6 +230,11 @@ pub(super) fn opening(direction: Direction, bytes: &[u8]) -> Option<(Finding, bo
             .spec("RTMP 1.0 §5.2.2"),
             true,
         )),
-        _ => error("hs.not-rtmp", format!("{direction} is not RTMP: its first byte is 0x{first:02x} where a handshake has 0x03")),
+        _ => error(
+            "hs.not-rtmp",
+            format!(
+                "{direction} is not RTMP: its first byte is 0x{first:02x} where a handshake has 0x03"
+            ),
+        ),
     }
 }

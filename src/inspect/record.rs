@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 
 use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Place};
 use crate::proto::chunk;
+use crate::proto::codec::Level;
 use crate::proto::fault::Fault;
 use crate::proto::handshake::SoftwareVersion;
 use crate::proto::handshake::digest::DigestFound;
-use crate::proto::codec::Level;
 use crate::proto::message::{AudioCodec, Body, Kind, VideoCodec};
 use crate::proto::{Direction, Span};
 

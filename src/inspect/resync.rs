@@ -70,8 +70,10 @@ pub(super) fn find(bytes: &[u8], from: usize, known: &Known<'_>, last: bool) -> 
         match best(bytes, at, known) {
             Some((walk, chunk_size)) => {
                 // A wrong chunk size would invent messages, so one that was not known has to prove itself too.
-                let size_proven = known.chunk_size.is_some() || walk.splits > 0 || walk.starts >= MANY || last;
-                let certain = walk.bits >= ENOUGH && (walk.starts >= 2 || walk.splits >= 4) && size_proven;
+                let size_proven =
+                    known.chunk_size.is_some() || walk.splits > 0 || walk.starts >= MANY || last;
+                let certain =
+                    walk.bits >= ENOUGH && (walk.starts >= 2 || walk.splits >= 4) && size_proven;
                 let fits = last && walk.exact && walk.bits >= ENOUGH_AT_END;
                 if certain || fits {
                     return Search::Found(Found { at, chunk_size });
@@ -81,7 +83,9 @@ pub(super) fn find(bytes: &[u8], from: usize, known: &Known<'_>, last: bool) -> 
             None => {}
         }
     }
-    Search::Undecided(undecided.unwrap_or_else(|| bytes.len().saturating_sub(header::MAX_HEADER - 1).max(from)))
+    Search::Undecided(
+        undecided.unwrap_or_else(|| bytes.len().saturating_sub(header::MAX_HEADER - 1).max(from)),
+    )
 }
 
 /// The cheap test that nearly every wrong place fails: a header that starts a message.
@@ -138,7 +142,10 @@ fn split_sizes(bytes: &[u8], mut at: usize) -> impl Iterator<Item = u32> {
         let body = at + head.wire_length();
         let next = body + length;
         let whole = length <= least
-            || bytes.get(next..).and_then(header::decode).is_some_and(|next| start_bits(&next, None).is_some());
+            || bytes
+                .get(next..)
+                .and_then(header::decode)
+                .is_some_and(|next| start_bits(&next, None).is_some());
         if !whole {
             window = bytes.get(body..bytes.len().min(body + length.min(MOST))).unwrap_or_default();
             marker = 0xc0 | head.chunk_stream_id as u8;
@@ -150,7 +157,8 @@ fn split_sizes(bytes: &[u8], mut at: usize) -> impl Iterator<Item = u32> {
     memchr::memchr_iter(marker, window)
         .filter(move |&size| {
             let again = 2 * size + 1;
-            size >= least.min(length) && (again >= length || window.get(again).is_none_or(|&byte| byte == marker))
+            size >= least.min(length)
+                && (again >= length || window.get(again).is_none_or(|&byte| byte == marker))
         })
         .map(|size| size as u32)
 }
@@ -236,7 +244,8 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
             }
             if head.format == 3
                 && let Some(expected) = lane.extended
-                && header::repeated_extended(bytes.get(body..).unwrap_or_default(), expected) == Some(true)
+                && header::repeated_extended(bytes.get(body..).unwrap_or_default(), expected)
+                    == Some(true)
             {
                 body += 4;
                 walk.bits += 20;
@@ -244,7 +253,11 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
             if lane.orphan {
                 false
             } else if lane.left == 0 {
-                walk.bits += if head.format == 2 { time_bits(head.time().unwrap_or(0)).unwrap_or(0) } else { 2 };
+                walk.bits += if head.format == 2 {
+                    time_bits(head.time().unwrap_or(0)).unwrap_or(0)
+                } else {
+                    2
+                };
                 lane.left = lane.length;
                 true
             } else if head.format == 2 {
@@ -411,7 +424,11 @@ mod tests {
                         panic!("nothing found from {from} at chunk size {chunk_size}");
                     };
                     let next = begins.iter().find(|&&b| b >= from).copied();
-                    assert_eq!(Some(from + found.at), next, "from {from} at chunk size {chunk_size}");
+                    assert_eq!(
+                        Some(from + found.at),
+                        next,
+                        "from {from} at chunk size {chunk_size}"
+                    );
                     assert!(walk(window, found.at, chunk_size, &known).is_some());
                 }
             }
@@ -423,7 +440,9 @@ mod tests {
         let mut noise = 1u64;
         let bytes: Vec<u8> = (0..1 << 20)
             .map(|_| {
-                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                noise = noise
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 (noise >> 56) as u8
             })
             .collect();

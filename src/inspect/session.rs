@@ -30,7 +30,13 @@ const LONGEST: usize = 4096;
 
 impl Session {
     /// Learns from a message that will have the number `seq`; gives the `seq` of the call that it answers.
-    pub(super) fn apply(&mut self, direction: Direction, body: &Body, seq: u64, limits: &Limits) -> Option<u64> {
+    pub(super) fn apply(
+        &mut self,
+        direction: Direction,
+        body: &Body,
+        seq: u64,
+        limits: &Limits,
+    ) -> Option<u64> {
         match body {
             Body::Command(command) => self.command(direction, command, seq, limits),
             Body::Data(data) => {
@@ -41,7 +47,13 @@ impl Session {
         }
     }
 
-    fn command(&mut self, direction: Direction, command: &Command, seq: u64, limits: &Limits) -> Option<u64> {
+    fn command(
+        &mut self,
+        direction: Direction,
+        command: &Command,
+        seq: u64,
+        limits: &Limits,
+    ) -> Option<u64> {
         let name = command.name();
         if matches!(name, "_result" | "_error") {
             let id = command.transaction_id?;
@@ -60,7 +72,8 @@ impl Session {
         }
         match name {
             "connect" => {
-                let field = |key: &str| command.object.as_ref().and_then(|object| text(object, key));
+                let field =
+                    |key: &str| command.object.as_ref().and_then(|object| text(object, key));
                 self.app = field("app").or(self.app.take());
                 self.tc_url = field("tcUrl").or(self.tc_url.take());
                 self.client_software = field("flashVer").or(self.client_software.take());
@@ -78,7 +91,8 @@ impl Session {
     }
 
     fn connected(&mut self, result: &Command) {
-        self.server_software = result.object.as_ref().and_then(|properties| text(properties, "fmsVer"));
+        self.server_software =
+            result.object.as_ref().and_then(|properties| text(properties, "fmsVer"));
     }
 
     /// The encoder's name is better than the `flashVer` that it has to pretend.

@@ -6,7 +6,9 @@ use crate::proto::Direction;
 use crate::proto::amf::Value;
 use crate::proto::chunk;
 use crate::proto::codec::{AudioConfig, VideoConfig};
-use crate::proto::message::{Audio, AudioPacketType, Body, Data, FrameType, Video, VideoPacketType};
+use crate::proto::message::{
+    Audio, AudioPacketType, Body, Data, FrameType, Video, VideoPacketType,
+};
 
 /// The tracks of one connection.
 #[derive(Debug, Default)]
@@ -44,7 +46,8 @@ impl Tracks {
         body: &Body,
         limits: &Limits,
     ) {
-        let key = |media| Key { direction, message_stream_id: raw.message_stream_id, media, track: 0 };
+        let key =
+            |media| Key { direction, message_stream_id: raw.message_stream_id, media, track: 0 };
         match body {
             Body::Audio(audio) if audio.tracks.is_empty() => {
                 if let Some(counter) = self.find(key(Media::Audio), raw, limits) {
@@ -99,7 +102,12 @@ impl Tracks {
 
     /// The counter with this key, made where there is none and the limit allows one more.
     #[inline]
-    fn find(&mut self, key: Key, raw: &chunk::Message<'_>, limits: &Limits) -> Option<&mut Counter> {
+    fn find(
+        &mut self,
+        key: Key,
+        raw: &chunk::Message<'_>,
+        limits: &Limits,
+    ) -> Option<&mut Counter> {
         if self.counters.get(self.last).is_none_or(|counter| counter.key() != key) {
             self.last = match self.counters.iter().position(|counter| counter.key() == key) {
                 Some(index) => index,
@@ -216,7 +224,9 @@ impl Counter {
         }
         let coded = matches!(
             video.packet_type,
-            Some(VideoPacketType::CodedFrames | VideoPacketType::CodedFramesX | VideoPacketType::Raw)
+            Some(
+                VideoPacketType::CodedFrames | VideoPacketType::CodedFramesX | VideoPacketType::Raw
+            )
         );
         if coded && video.frame_type != Some(FrameType::Command) {
             track.frames += 1;
@@ -241,7 +251,8 @@ impl Counter {
             self.intervals.0 += seconds;
             self.intervals.1 += 1;
             let mean = self.intervals.0 / self.intervals.1 as f64;
-            let (min, max) = self.track.keyframe_interval.map_or((seconds, seconds), |i| (i.min, i.max));
+            let (min, max) =
+                self.track.keyframe_interval.map_or((seconds, seconds), |i| (i.min, i.max));
             self.track.keyframe_interval =
                 Some(Interval { min: min.min(seconds), mean, max: max.max(seconds) });
         }
@@ -249,7 +260,11 @@ impl Counter {
 
     fn finish(self) -> Track {
         let mut track = self.track;
-        if track.media == Media::Video && track.frame_rate.is_none() && track.frames > 1 && track.media_time > 0 {
+        if track.media == Media::Video
+            && track.frame_rate.is_none()
+            && track.frames > 1
+            && track.media_time > 0
+        {
             track.frame_rate = Some((track.frames - 1) as f64 * 1000.0 / track.media_time as f64);
         }
         track

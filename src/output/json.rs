@@ -7,11 +7,14 @@ use super::amf_json::{self, Context};
 use super::payload::{self, Shown};
 use super::time::Clock;
 use crate::Limits;
-use crate::inspect::{Codec, Event, Handshake, HandshakeFields, MessageRecord, Record, Summary, Track};
+use crate::inspect::{
+    Codec, Event, Handshake, HandshakeFields, MessageRecord, Record, Summary, Track,
+};
 use crate::proto::amf::Value;
 use crate::proto::codec::{AudioConfig, VideoConfig};
 use crate::proto::message::{
-    Audio, AudioCodec, Body, Command, Control, Data, Kind, ModEx, Multichannel, UserControl, Video, VideoCodec,
+    Audio, AudioCodec, Body, Command, Control, Data, Kind, ModEx, Multichannel, UserControl, Video,
+    VideoCodec,
 };
 use crate::proto::{Direction, Span};
 
@@ -220,7 +223,11 @@ impl Writer {
         }
         line.raw(b",");
         line.key("object");
-        amf_json::write_value(line.0, command.object.as_ref().unwrap_or(&Value::Null), &mut context);
+        amf_json::write_value(
+            line.0,
+            command.object.as_ref().unwrap_or(&Value::Null),
+            &mut context,
+        );
         line.raw(b",");
         line.key("arguments");
         amf_json::write_values(line.0, &command.arguments, &mut context);
@@ -240,7 +247,12 @@ impl Writer {
         line.shut();
     }
 
-    fn name(&self, line: &mut Line<'_>, name: Option<&crate::proto::amf::Text>, context: &mut Context<'_>) {
+    fn name(
+        &self,
+        line: &mut Line<'_>,
+        name: Option<&crate::proto::amf::Text>,
+        context: &mut Context<'_>,
+    ) {
         line.key("name");
         match name {
             Some(name) => amf_json::write_value(line.0, &Value::String(name.clone()), context),
@@ -307,9 +319,13 @@ fn write_span(line: &mut Line<'_>, span: Span) {
 fn write_control(line: &mut Line<'_>, control: Control) {
     line.open();
     match control {
-        Control::SetChunkSize { size } | Control::WindowAcknowledgementSize { size } => line.maybe("size", size),
+        Control::SetChunkSize { size } | Control::WindowAcknowledgementSize { size } => {
+            line.maybe("size", size)
+        }
         Control::Abort { chunk_stream_id } => line.maybe("chunk_stream_id", chunk_stream_id),
-        Control::Acknowledgement { sequence_number } => line.maybe("sequence_number", sequence_number),
+        Control::Acknowledgement { sequence_number } => {
+            line.maybe("sequence_number", sequence_number)
+        }
         Control::SetPeerBandwidth { size, limit_type } => {
             line.maybe("size", size);
             if let Some(limit_type) = limit_type {
@@ -451,7 +467,9 @@ fn write_mod_ex(line: &mut Line<'_>, chain: &[ModEx]) {
         line.open();
         line.named("type", item.as_str(), item.number());
         match item {
-            ModEx::TimestampOffsetNano { nanoseconds } => line.number("nanoseconds", u64::from(*nanoseconds)),
+            ModEx::TimestampOffsetNano { nanoseconds } => {
+                line.number("nanoseconds", u64::from(*nanoseconds))
+            }
             ModEx::Other { data, .. } => {
                 line.raw(b"\"data\":\"");
                 payload::write_json(line.0, data, payload::Form::Hex, &[]);

@@ -84,8 +84,12 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reading = self.0.reading;
         match self.0.kind {
-            FaultKind::Short { needed, had } => write!(f, "{reading}: {needed} bytes needed, {had} there"),
-            FaultKind::Invalid { value } => write!(f, "{reading}: value {value} (0x{value:02x}) is not allowed"),
+            FaultKind::Short { needed, had } => {
+                write!(f, "{reading}: {needed} bytes needed, {had} there")
+            }
+            FaultKind::Invalid { value } => {
+                write!(f, "{reading}: value {value} (0x{value:02x}) is not allowed")
+            }
             FaultKind::Broken(what) => write!(f, "{reading}: {what}"),
             FaultKind::Limit(name) => write!(f, "{reading}: limit {name} reached"),
         }

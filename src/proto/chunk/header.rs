@@ -137,7 +137,8 @@ pub fn decode(bytes: &[u8]) -> Option<Header> {
     }
     if field == EXTENDED {
         let extended = rest.get(size..size + 4)?;
-        header.extended_timestamp = Some(u32::from_be_bytes([extended[0], extended[1], extended[2], extended[3]]));
+        header.extended_timestamp =
+            Some(u32::from_be_bytes([extended[0], extended[1], extended[2], extended[3]]));
     }
     Some(header)
 }
@@ -187,7 +188,10 @@ mod tests {
                 },
             ),
             (
-                vec![0x06, 0xff, 0xff, 0xff, 0x00, 0x00, 0x04, 0x09, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x02],
+                vec![
+                    0x06, 0xff, 0xff, 0xff, 0x00, 0x00, 0x04, 0x09, 0x01, 0x00, 0x00, 0x00, 0x01,
+                    0x00, 0x00, 0x02,
+                ],
                 Header {
                     timestamp_field: Some(0xff_ffff),
                     extended_timestamp: Some(0x0100_0002),
@@ -206,7 +210,10 @@ mod tests {
                     ..header(1, 64, 2)
                 },
             ),
-            (vec![0x80, 0x05, 0x00, 0x00, 0x21], Header { timestamp_field: Some(0x21), ..header(2, 69, 2) }),
+            (
+                vec![0x80, 0x05, 0x00, 0x00, 0x21],
+                Header { timestamp_field: Some(0x21), ..header(2, 69, 2) },
+            ),
             (vec![0xc1, 0x05, 0x01], header(3, 325, 3)),
             (vec![0xc0, 0xff], header(3, 319, 2)),
             (vec![0xc1, 0x00, 0x01], header(3, 320, 3)),

@@ -216,7 +216,11 @@ impl Reader {
             carry: [0; CARRY],
             carried: 0,
             current: 0,
-            chunk: Chunk { header: EMPTY, span: Span { start: offset, end: offset }, data_length: 0 },
+            chunk: Chunk {
+                header: EMPTY,
+                span: Span { start: offset, end: offset },
+                data_length: 0,
+            },
             body_left: 0,
             finished: None,
             complete: None,
@@ -456,7 +460,13 @@ impl Reader {
                 slot
             }
         };
-        let needs = if id < 64 { 1 } else if id < 320 { 2 } else { 3 };
+        let needs = if id < 64 {
+            1
+        } else if id < 320 {
+            2
+        } else {
+            3
+        };
         if header.basic_length > needs {
             self.note(id, NoteKind::LongBasicHeader { length: header.basic_length });
         }
@@ -501,7 +511,8 @@ impl Reader {
         stream.chunks += 1;
         self.current = slot;
         self.body_left = (stream.length - stream.received).min(self.chunk_size);
-        self.chunk = Chunk { header, span: Span { start, end: start }, data_length: self.body_left };
+        self.chunk =
+            Chunk { header, span: Span { start, end: start }, data_length: self.body_left };
     }
 
     /// The payload of a message that lies whole in the input, without copying it.
@@ -509,7 +520,11 @@ impl Reader {
     fn whole_message<'a>(&mut self, input: &mut &'a [u8]) -> Option<&'a [u8]> {
         let stream = &self.table[self.current];
         let length = stream.length;
-        if self.carried > 0 || self.want_chunks || self.body_left != length || input.len() < length as usize {
+        if self.carried > 0
+            || self.want_chunks
+            || self.body_left != length
+            || input.len() < length as usize
+        {
             return None;
         }
         let (payload, rest) = input.split_at(length as usize);
@@ -601,7 +616,9 @@ impl Reader {
         if !matches!(stream.type_id, SET_CHUNK_SIZE | ABORT) {
             return Ok(());
         }
-        let Some(&[a, b, c, d]) = direct.unwrap_or(&stream.kept).first_chunk::<4>() else { return Ok(()) };
+        let Some(&[a, b, c, d]) = direct.unwrap_or(&stream.kept).first_chunk::<4>() else {
+            return Ok(());
+        };
         let value = u32::from_be_bytes([a, b, c, d]);
         let id = stream.id;
         if stream.type_id == SET_CHUNK_SIZE {
@@ -674,7 +691,8 @@ pub(crate) fn plausible(type_id: u8, length: u32, message_stream_id: u32) -> boo
     const MOST_CONTROL: u32 = 1024;
     const MOST_UNKNOWN: u32 = 1 << 20;
     // Some peers write the little-endian id in network order.
-    let stream_ok = message_stream_id <= MOST_STREAMS || message_stream_id.swap_bytes() <= MOST_STREAMS;
+    let stream_ok =
+        message_stream_id <= MOST_STREAMS || message_stream_id.swap_bytes() <= MOST_STREAMS;
     match type_id {
         1..=6 => length <= MOST_CONTROL && stream_ok,
         8 | 9 | 15..=20 | 22 => stream_ok,

@@ -88,7 +88,8 @@ fn spec_bytes_of_two_chunks() {
 #[test]
 fn formats_1_to_3_inherit_and_format_3_behind_format_0_adds_its_timestamp() {
     let bytes = [
-        0x04, 0x00, 0x00, 0x64, 0x00, 0x00, 0x01, 0x08, 0x01, 0x00, 0x00, 0x00, 0xaa, // 0: at 100
+        0x04, 0x00, 0x00, 0x64, 0x00, 0x00, 0x01, 0x08, 0x01, 0x00, 0x00, 0x00,
+        0xaa, // 0: at 100
         0xc4, 0xab, // 3: 100 more
         0x44, 0x00, 0x00, 0x05, 0x00, 0x00, 0x02, 0x09, 0xac, 0xad, // 1: 5 more
         0x84, 0x00, 0x00, 0x07, 0xae, 0xaf, // 2: 7 more
@@ -96,8 +97,12 @@ fn formats_1_to_3_inherit_and_format_3_behind_format_0_adds_its_timestamp() {
     ];
     let (messages, notes, loss) = read(&mut reader(), &[&bytes]);
     assert_eq!((notes, loss), (vec![], None));
-    let seen: Vec<_> = messages.iter().map(|m| (m.timestamp, m.type_id, m.payload.len(), m.msid)).collect();
-    assert_eq!(seen, [(100, 8, 1, 1), (200, 8, 1, 1), (205, 9, 2, 1), (212, 9, 2, 1), (219, 9, 2, 1)]);
+    let seen: Vec<_> =
+        messages.iter().map(|m| (m.timestamp, m.type_id, m.payload.len(), m.msid)).collect();
+    assert_eq!(
+        seen,
+        [(100, 8, 1, 1), (200, 8, 1, 1), (205, 9, 2, 1), (212, 9, 2, 1), (219, 9, 2, 1)]
+    );
 }
 
 #[test]
@@ -131,7 +136,8 @@ fn a_short_tail_in_the_dialect_without_repetition_is_not_held_back() {
 
 #[test]
 fn timestamps_wrap_at_2_to_the_32() {
-    let sent: Vec<_> = (0..3u32).map(|i| message(4, 8, 0xffff_fff0u32.wrapping_add(i * 10), vec![1; 3])).collect();
+    let sent: Vec<_> =
+        (0..3u32).map(|i| message(4, 8, 0xffff_fff0u32.wrapping_add(i * 10), vec![1; 3])).collect();
     let bytes = write(&mut Writer::new(), &sent);
     assert_eq!(read(&mut reader(), &[&bytes]).0, sent);
 }
@@ -150,10 +156,15 @@ fn every_chunk_stream_id_works() {
 #[test]
 fn chunk_sizes_from_1_to_the_largest() {
     for size in [1, 2, 127, 128, 129, 4096, 10_000_000, 0xff_ffff, MAX_CHUNK_SIZE] {
-        let sent = [set_chunk_size(size), message(6, 9, 5, vec![3; 5000]), message(4, 8, 6, vec![4; 10])];
+        let sent =
+            [set_chunk_size(size), message(6, 9, 5, vec![3; 5000]), message(4, 8, 6, vec![4; 10])];
         let bytes = write(&mut Writer::new(), &sent);
         let mut reader = reader();
-        assert_eq!(read(&mut reader, &[&bytes]), (sent.to_vec(), vec![], None), "chunk size {size}");
+        assert_eq!(
+            read(&mut reader, &[&bytes]),
+            (sent.to_vec(), vec![], None),
+            "chunk size {size}"
+        );
         assert_eq!(reader.chunk_size(), size);
     }
 }
@@ -202,7 +213,10 @@ fn a_header_inside_a_message_never_mixes_bodies() {
     bytes.extend(write(&mut Writer::new(), std::slice::from_ref(&next)));
     let (messages, notes, loss) = read(&mut reader(), &[&bytes]);
     assert_eq!(messages, [next]);
-    assert_eq!(notes, [NoteKind::HeaderInsideMessage { format: 0, had: 128, length: 300, began: 0 }]);
+    assert_eq!(
+        notes,
+        [NoteKind::HeaderInsideMessage { format: 0, had: 128, length: 300, began: 0 }]
+    );
     assert_eq!(loss, None);
 }
 
@@ -254,7 +268,9 @@ fn spans_cover_a_message_from_its_first_header_byte_to_its_last_payload_byte() {
     while let Ok(Some(item)) = reader.next(&mut input) {
         match item {
             Item::Message(m) => spans.push((m.type_id, m.span, m.chunks)),
-            Item::Chunk(c) => chunks.push((c.header.format, c.header.chunk_stream_id, c.span, c.data_length)),
+            Item::Chunk(c) => {
+                chunks.push((c.header.format, c.header.chunk_stream_id, c.span, c.data_length))
+            }
             Item::Note(n) => panic!("{n:?}"),
         }
     }
@@ -325,7 +341,8 @@ fn only_what_is_wanted_is_kept() {
     for step in [1, 50, bytes.len()] {
         let pieces: Vec<_> = bytes.chunks(step).collect();
         let mut reader = Reader::new(0, keep, &Limits::default());
-        let lengths: Vec<_> = read(&mut reader, &pieces).0.iter().map(|m| m.payload.len()).collect();
+        let lengths: Vec<_> =
+            read(&mut reader, &pieces).0.iter().map(|m| m.payload.len()).collect();
         assert_eq!(lengths, [16, 1000, 1000, 5]);
     }
 }
@@ -335,10 +352,13 @@ fn arbitrary_message() -> impl Strategy<Value = Owned> {
     let type_id = prop_oneof![4 => Just(8u8), 4 => Just(9), 1 => Just(20), 1 => Just(18)];
     let time = prop_oneof![4 => 0u32..5000, 1 => 0xff_fff0u32..0x100_0010, 1 => 0xffff_ff00u32..=0xffff_ffff];
     let size = prop_oneof![4 => 0usize..300, 1 => 0usize..6000];
-    (csid, 0u32..3, type_id, time, size, any::<u8>()).prop_map(|(csid, msid, type_id, timestamp, size, seed)| {
-        let payload = (0..size).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect();
-        Owned { csid, msid, type_id, timestamp, payload }
-    })
+    (csid, 0u32..3, type_id, time, size, any::<u8>()).prop_map(
+        |(csid, msid, type_id, timestamp, size, seed)| {
+            let payload =
+                (0..size).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect();
+            Owned { csid, msid, type_id, timestamp, payload }
+        },
+    )
 }
 
 proptest! {

@@ -89,7 +89,11 @@ impl Writer {
     pub fn write_chunk(&mut self, message: &Outgoing<'_>, from: usize, out: &mut Vec<u8>) -> usize {
         let length = message.payload.len().min(MAX_MESSAGE_LENGTH as usize);
         let to = length.min(from.saturating_add(self.chunk_size as usize));
-        let header = if from == 0 { self.first_header(message, length as u32) } else { self.next_header(message) };
+        let header = if from == 0 {
+            self.first_header(message, length as u32)
+        } else {
+            self.next_header(message)
+        };
         header.encode(out);
         out.extend_from_slice(message.payload.get(from..to).unwrap_or_default());
         if to == length

@@ -47,7 +47,8 @@ pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Command, 
             }
         }
         Some(_) => {
-            fault = fault.or(Some(Fault::broken(0, "command name", "the first value is no string")));
+            fault =
+                fault.or(Some(Fault::broken(0, "command name", "the first value is no string")));
         }
         None => fault = fault.or(Some(Fault::short(0, "command name", 3, payload.len() as u64))),
     }

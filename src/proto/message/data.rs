@@ -29,7 +29,9 @@ impl Data {
     pub fn metadata(&self) -> Option<&Value> {
         match self.name() {
             "onMetaData" => self.arguments.first(),
-            "@setDataFrame" if self.arguments.first().and_then(Value::as_str) == Some("onMetaData") => {
+            "@setDataFrame"
+                if self.arguments.first().and_then(Value::as_str) == Some("onMetaData") =>
+            {
                 self.arguments.get(1)
             }
             _ => None,

@@ -154,7 +154,9 @@ pub fn decode(type_id: u8, payload: &[u8], length: u32, limits: &Limits) -> (Bod
         | Kind::Acknowledgement
         | Kind::WindowAcknowledgementSize
         | Kind::SetPeerBandwidth => {
-            let Some((control, fault)) = Control::decode(type_id, payload) else { return (Body::Opaque, None) };
+            let Some((control, fault)) = Control::decode(type_id, payload) else {
+                return (Body::Opaque, None);
+            };
             (Body::Control(control), fault)
         }
         Kind::UserControl => {
