@@ -47,7 +47,7 @@ enum Phase {
 #[derive(Debug)]
 struct Lost {
     reader: chunk::Reader,
-    /// Whether the chunk size that the reader holds is the sender's.
+    /// Whether the chunk size that the reader holds can be relied on.
     chunk_size_known: bool,
     cause: Cause,
     /// Stream offset from which on nothing could be read.
@@ -255,7 +255,7 @@ impl Lane {
         let cause = if loss.kind == LossKind::Hole { Cause::Hole } else { Cause::Protocol };
         if let Phase::Chunks(reader) = std::mem::replace(&mut self.phase, Phase::Opaque) {
             let mut lost = Lost::new(*reader, cause, loss.offset, buffer);
-            lost.chunk_size_known = true;
+            lost.chunk_size_known = lost.reader.chunk_size_announced();
             self.phase = Phase::Lost(Box::new(lost));
         }
     }
@@ -279,7 +279,7 @@ impl Lane {
             let Phase::Lost(mut lost) = std::mem::replace(&mut self.phase, Phase::Opaque) else {
                 return;
             };
-            lost.reader.resume(at, found.chunk_size);
+            lost.reader.resume(at, found.chunk_size, lost.chunk_size_known);
             let mut rest = &lost.buffer[found.at..];
             match read(&mut lost.reader, &mut rest, self.direction, facts, emit) {
                 Ok(()) => self.phase = Phase::Chunks(Box::new(lost.reader)),
@@ -288,7 +288,7 @@ impl Lane {
                         let span = Span { start: loss.offset, end: loss.offset };
                         facts.report(Some(self.direction), Some(span), finding, emit);
                     }
-                    lost.chunk_size_known = true;
+                    lost.chunk_size_known = lost.reader.chunk_size_announced();
                     lost.cause = Cause::Protocol;
                     lost.from = loss.offset;
                     lost.start = (loss.offset - lost.base) as usize;
@@ -411,9 +411,11 @@ impl Lost {
             return None;
         }
         self.searched = length;
+        let size = self.reader.chunk_size();
         let known = Known {
             streams: self.reader.streams(),
-            chunk_size: self.chunk_size_known.then_some(self.reader.chunk_size()),
+            chunk_size: self.chunk_size_known.then_some(size),
+            likely: Some(size),
         };
         match resync::find(&self.buffer, self.start, &known, last) {
             Search::Found(found) => Some(found),

@@ -6,6 +6,7 @@ mod lane;
 mod notes;
 mod record;
 mod resync;
+pub mod rules;
 mod session;
 mod track;
 mod traffic;

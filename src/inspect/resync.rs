@@ -10,8 +10,10 @@ use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, Stream, header};
 pub(super) struct Known<'a> {
     /// The chunk streams seen before the loss.
     pub(super) streams: &'a [Stream],
-    /// The chunk size in force before it; `None` where the capture begins inside the connection.
+    /// The chunk size in force before it, where the sender's announcement of it was seen.
     pub(super) chunk_size: Option<u32>,
+    /// The chunk size found by looking before, where it was not.
+    pub(super) likely: Option<u32>,
 }
 
 /// Where decoding can go on.
@@ -118,7 +120,7 @@ fn best(bytes: &[u8], at: usize, known: &Known<'_>) -> Option<(Walk, u32)> {
             return best;
         }
     }
-    for size in SIZES {
+    for size in known.likely.into_iter().chain(SIZES) {
         consider(size);
     }
     for size in split_sizes(bytes, at) {
@@ -195,6 +197,9 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
     let mut walk = Walk { bits: 0, starts: 0, splits: 0, exact: false };
     // From where on the walk rests on a guess; if it fails there, what came before still counts.
     let mut guess: Option<Walk> = None;
+    // Continuations seen since the last header that begins a message: a marker byte may be chance, and a wrong split
+    // shows where the next message should begin.
+    let mut unproven = 0;
     let mut at = at;
     for _ in 0..MOST_HEADERS {
         walk.exact = at == bytes.len() && lanes.iter().all(|lane| lane.left == 0);
@@ -218,6 +223,7 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
             }
             let Some(bits) = start_bits(&head, seen) else { return guess };
             walk.bits += bits;
+            walk.splits += std::mem::take(&mut unproven);
             *lane = Lane {
                 id,
                 length: head.length.unwrap_or(0),
@@ -264,7 +270,10 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
                 return guess;
             } else {
                 walk.bits += 7;
-                walk.splits += 1;
+                unproven += 1;
+                if unproven >= 4 {
+                    walk.splits += std::mem::take(&mut unproven);
+                }
                 false
             }
         };
@@ -416,7 +425,7 @@ mod tests {
             let (bytes, begins) = stream(chunk_size, 60);
             for from in (begins[4]..begins[30]).step_by(61) {
                 for known in [None, Some(chunk_size)] {
-                    let known = Known { streams: &[], chunk_size: known };
+                    let known = Known { streams: &[], chunk_size: known, likely: None };
                     let window = &bytes[from..];
                     // Where nothing is split, only the end of the stream lets the chunk size be.
                     let last = chunk_size > 9200 && known.chunk_size.is_none();
@@ -447,7 +456,7 @@ mod tests {
             })
             .collect();
         for chunk_size in [None, Some(4096)] {
-            let known = Known { streams: &[], chunk_size };
+            let known = Known { streams: &[], chunk_size, likely: None };
             assert!(matches!(find(&bytes, 0, &known, true), Search::Undecided(_)));
         }
     }
@@ -455,7 +464,7 @@ mod tests {
     #[test]
     fn a_single_acknowledgement_is_a_place_where_the_stream_ends_behind_it() {
         let bytes = [0x02, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 1, 0, 0];
-        let known = Known { streams: &[], chunk_size: None };
+        let known = Known { streams: &[], chunk_size: None, likely: None };
         assert!(matches!(find(&bytes, 0, &known, false), Search::Undecided(0)));
         assert!(matches!(find(&bytes, 0, &known, true), Search::Found(Found { at: 0, .. })));
     }

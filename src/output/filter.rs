@@ -83,18 +83,34 @@ impl Filter {
         (self.only.is_empty() || self.only.has(&record.event))
             && (self.skip.is_empty() || !self.skip.has(&record.event))
             && (self.connections.is_empty()
-                || record.connection.is_none_or(|connection| self.connections.contains(&connection)))
-            && self.direction.is_none_or(|direction| record.direction.is_none_or(|d| d == direction))
+                || record
+                    .connection
+                    .is_none_or(|connection| self.connections.contains(&connection)))
+            && self
+                .direction
+                .is_none_or(|direction| record.direction.is_none_or(|d| d == direction))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::{Closed, CloseKind, ClosedBy, Finding, Place, Severity};
+    use crate::inspect::{CloseKind, Closed, ClosedBy, Finding, Place, Severity};
 
-    fn record(event: Event<'_>, connection: Option<FlowId>, direction: Option<Direction>) -> Record<'_> {
-        Record { seq: 1, connection, direction, place: Place::default(), elapsed: None, span: None, event }
+    fn record(
+        event: Event<'_>,
+        connection: Option<FlowId>,
+        direction: Option<Direction>,
+    ) -> Record<'_> {
+        Record {
+            seq: 1,
+            connection,
+            direction,
+            place: Place::default(),
+            elapsed: None,
+            span: None,
+            event,
+        }
     }
 
     #[test]
@@ -131,7 +147,10 @@ mod tests {
             (Some(2), Some(Direction::ServerToClient), false),
             (Some(1), None, false),
         ] {
-            assert_eq!(filter.keeps(&record(Event::Finding(&finding), connection, direction)), kept);
+            assert_eq!(
+                filter.keeps(&record(Event::Finding(&finding), connection, direction)),
+                kept
+            );
         }
     }
 }

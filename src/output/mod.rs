@@ -5,7 +5,12 @@ pub mod amf_json;
 mod base64;
 mod date;
 pub mod escape;
+pub mod filter;
 mod inline;
 pub mod json;
 pub mod payload;
+pub mod redact;
+pub mod schema;
+#[cfg(feature = "cli")]
+pub mod table;
 mod time;

@@ -70,3 +70,50 @@ pub(crate) fn hex(byte: u8, index: usize, masked: &[Range<usize>]) -> [u8; 2] {
 pub(crate) fn is_masked(index: usize, masked: &[Range<usize>]) -> bool {
     masked.iter().any(|range| range.contains(&index))
 }
+
+/// Appends bytes as lines under a row: offset, hex and characters, or Base64.
+#[cfg(feature = "cli")]
+pub(crate) fn push_lines(out: &mut Vec<u8>, bytes: &[u8], form: Form, masked: &[Range<usize>]) {
+    const INDENT: &[u8] = b"                    ";
+    const ROW: usize = 16;
+    const BASE64_ROW: usize = 57;
+    match form {
+        Form::None => {}
+        Form::Base64 => {
+            let mut text = Vec::new();
+            write_json(&mut text, bytes, form, masked);
+            for line in text.chunks(BASE64_ROW * 4 / 3) {
+                out.extend_from_slice(INDENT);
+                out.extend_from_slice(line);
+                out.push(b'\n');
+            }
+        }
+        Form::Hex => {
+            for (row, line) in bytes.chunks(ROW).enumerate() {
+                let base = row * ROW;
+                out.extend_from_slice(INDENT);
+                out.extend_from_slice(format!("{base:08x} ").as_bytes());
+                for at in 0..ROW {
+                    if at % 8 == 0 {
+                        out.push(b' ');
+                    }
+                    match line.get(at) {
+                        Some(&byte) => out.extend_from_slice(&hex(byte, base + at, masked)),
+                        None => out.extend_from_slice(b"  "),
+                    }
+                    out.push(b' ');
+                }
+                out.extend_from_slice(b" |");
+                for (at, &byte) in line.iter().enumerate() {
+                    let shown = match byte {
+                        _ if is_masked(base + at, masked) => b'*',
+                        b' '..=b'~' => byte,
+                        _ => b'.',
+                    };
+                    out.push(shown);
+                }
+                out.extend_from_slice(b"|\n");
+            }
+        }
+    }
+}

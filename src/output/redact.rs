@@ -67,14 +67,18 @@ impl Redactor {
         let mut masked = command.clone();
         let mut found = Vec::new();
         if NAMED.contains(&command.name()) {
-            if let Some(Value::String(name) | Value::LongString(name)) = masked.arguments.first_mut() {
+            if let Some(Value::String(name) | Value::LongString(name)) =
+                masked.arguments.first_mut()
+            {
                 mask_name(name, &mut found);
             }
         }
         if command.name() == "play2"
             && let Some(Value::Object(entries)) = masked.arguments.first_mut()
         {
-            for (_, value) in entries.iter_mut().filter(|(key, _)| key.as_str() == Some("streamName")) {
+            for (_, value) in
+                entries.iter_mut().filter(|(key, _)| key.as_str() == Some("streamName"))
+            {
                 if let Value::String(name) = value {
                     mask_name(name, &mut found);
                 }
@@ -131,14 +135,18 @@ fn mask_texts(value: &mut Value, known: &[String], found: &mut Vec<String>) {
                 *text = Text::from(masked.as_str());
             }
         }
-        Value::Object(entries) | Value::EcmaArray { entries, .. } | Value::TypedObject { entries, .. } => {
+        Value::Object(entries)
+        | Value::EcmaArray { entries, .. }
+        | Value::TypedObject { entries, .. } => {
             for (key, value) in entries {
                 // The app's own name may well be the word that a stream is called by.
                 let known = if key.as_str() == Some("app") { &[][..] } else { known };
                 mask_texts(value, known, found);
             }
         }
-        Value::StrictArray(items) => items.iter_mut().for_each(|value| mask_texts(value, known, found)),
+        Value::StrictArray(items) => {
+            items.iter_mut().for_each(|value| mask_texts(value, known, found))
+        }
         _ => {}
     }
 }
@@ -181,7 +189,9 @@ fn url_secrets(text: &str) -> Vec<Range<usize>> {
     }
     if let Some(query) = text.find('?') {
         let begin = query + 1;
-        ranges.extend(query_secrets(&text[begin..]).map(|range| begin + range.start..begin + range.end));
+        ranges.extend(
+            query_secrets(&text[begin..]).map(|range| begin + range.start..begin + range.end),
+        );
     }
     ranges
 }
@@ -212,14 +222,17 @@ fn words(text: &str, word: &str) -> Vec<Range<usize>> {
 
 /// Where the payload holds the secrets, as whole AMF strings or inside longer ones.
 fn secret_ranges(payload: &[u8], secrets: &[String]) -> Vec<Range<usize>> {
-    let inside = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let inside = |byte: Option<&u8>| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    };
     let mut ranges = Vec::new();
     for secret in secrets {
         for at in memchr::memmem::find_iter(payload, secret.as_bytes()) {
             let end = at + secret.len();
             let length = (secret.len() as u16).to_be_bytes();
             let whole = at >= 2 && payload[at - 2..at] == length;
-            let word = !inside(at.checked_sub(1).and_then(|before| payload.get(before))) && !inside(payload.get(end));
+            let word = !inside(at.checked_sub(1).and_then(|before| payload.get(before)))
+                && !inside(payload.get(end));
             if whole || word {
                 ranges.push(at..end);
             }
@@ -230,7 +243,8 @@ fn secret_ranges(payload: &[u8], secrets: &[String]) -> Vec<Range<usize>> {
 
 fn mask_summary(summary: &Summary) -> Summary {
     let url = |text: &Option<String>| {
-        text.as_ref().map(|text| mask_text(text, &[], &mut Vec::new()).unwrap_or_else(|| text.clone()))
+        text.as_ref()
+            .map(|text| mask_text(text, &[], &mut Vec::new()).unwrap_or_else(|| text.clone()))
     };
     Summary {
         app: url(&summary.app),
@@ -262,8 +276,14 @@ mod tests {
     fn urls_and_queries() {
         for (text, shown) in [
             ("rtmp://host/live", None),
-            ("rtmp://user:pass@host/live", Some("rtmp://us…s@host/live".replace("us…s", &mask("user:pass")))),
-            ("rtmp://host/live?token=abcdefgh", Some(format!("rtmp://host/live?token={}", mask("abcdefgh")))),
+            (
+                "rtmp://user:pass@host/live",
+                Some("rtmp://us…s@host/live".replace("us…s", &mask("user:pass"))),
+            ),
+            (
+                "rtmp://host/live?token=abcdefgh",
+                Some(format!("rtmp://host/live?token={}", mask("abcdefgh"))),
+            ),
             (
                 "app?authmod=adobe&user=bob&response=xyz",
                 Some(format!("app?authmod=adobe&user={}&response={}", mask("bob"), mask("xyz"))),
@@ -278,7 +298,10 @@ mod tests {
     fn a_known_secret_is_masked_as_a_word_and_never_inside_another() {
         let known = ["live".to_owned()];
         let shown = |text: &str| mask_text(text, &known, &mut Vec::new());
-        assert_eq!(shown("live is now published."), Some(format!("{} is now published.", mask("live"))));
+        assert_eq!(
+            shown("live is now published."),
+            Some(format!("{} is now published.", mask("live")))
+        );
         assert_eq!(shown("delivered alive, live_2 too"), None);
     }
 

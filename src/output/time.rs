@@ -24,13 +24,15 @@ impl Clock {
     }
 
     /// Appends the time of day, `03:04:05.123456`, of nanoseconds since the Unix epoch.
-    pub(crate) fn push_time_of_day(&mut self, out: &mut Vec<u8>, at: i64) {
+    #[cfg(feature = "cli")]
+    pub(crate) fn push_time_of_day(&mut self, out: &mut String, at: i64) {
         let second = at.div_euclid(1_000_000_000);
         if self.second != Some(second) {
             self.render(second);
         }
-        out.extend_from_slice(&self.text[self.text.len() - 9..]);
-        push_padded::<6>(out, at.rem_euclid(1_000_000_000) as u64 / 1000);
+        let mut text = self.text[self.text.len() - 9..].to_vec();
+        push_padded::<6>(&mut text, at.rem_euclid(1_000_000_000) as u64 / 1000);
+        out.push_str(&String::from_utf8_lossy(&text));
     }
 
     #[cold]

@@ -46,6 +46,8 @@ pub struct Reader {
     extended_repeated: bool,
     /// Whether something was lost before: inherited headers are then guesses.
     after_loss: bool,
+    /// Whether the chunk size in force is what the sender said, and not what somebody found by looking.
+    announced: bool,
 }
 
 /// Room for the longest header and the extended timestamp looked for behind it.
@@ -229,6 +231,7 @@ impl Reader {
             extended_omitted: false,
             extended_repeated: false,
             after_loss: false,
+            announced: true,
         }
     }
 
@@ -249,6 +252,13 @@ impl Reader {
     #[must_use]
     pub const fn chunk_size(&self) -> u32 {
         self.chunk_size
+    }
+
+    /// Whether the chunk size in force is the default or what the sender announced, and not what
+    /// [`resume`](Self::resume) was told.
+    #[must_use]
+    pub const fn chunk_size_announced(&self) -> bool {
+        self.announced
     }
 
     /// The chunk streams seen so far.
@@ -368,7 +378,9 @@ impl Reader {
 
     /// Goes on at stream offset `offset`, where a chunk header begins, after a [`Loss`]. Unfinished messages are
     /// dropped, what later headers inherit is kept, and timestamps are uncertain until a format 0 header comes.
-    pub fn resume(&mut self, offset: u64, chunk_size: u32) {
+    /// `announced` says whether the chunk size is known to be the sender's.
+    pub fn resume(&mut self, offset: u64, chunk_size: u32, announced: bool) {
+        self.announced = announced && chunk_size == self.chunk_size;
         self.offset = offset;
         self.carried = 0;
         self.body_left = 0;
@@ -455,8 +467,21 @@ impl Reader {
                 if header.format == 1 && !self.after_loss {
                     self.note(id, NoteKind::FreshFormat1);
                 }
+                // Behind a loss nobody says which message stream a format 1 header means: media nearly always have one.
+                let guess = self
+                    .table
+                    .all()
+                    .iter()
+                    .map(|stream| stream.message_stream_id)
+                    .max()
+                    .unwrap_or(0)
+                    .max(1);
+                let media = matches!(header.type_id, Some(8 | 9 | 15 | 18 | 22));
                 let slot = self.table.find_or_add(id);
                 self.table[slot].uncertain = self.after_loss;
+                if self.after_loss && media {
+                    self.table[slot].message_stream_id = guess;
+                }
                 slot
             }
         };
@@ -627,6 +652,7 @@ impl Reader {
             }
             if value & MAX_CHUNK_SIZE > 0 {
                 self.chunk_size = value & MAX_CHUNK_SIZE;
+                self.announced = true;
             }
         } else if let Some(aborted) = self.table.find(value)
             && aborted != slot

@@ -1,0 +1,136 @@
+//! `rtmpctl decode`: captures, to the end of the files.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::{Decode, DecodeAs};
+use super::input::{Input, Stop};
+use super::progress::Progress;
+use super::pump::Pump;
+use super::settings::Settings;
+use super::{Failure, say};
+use crate::Limits;
+use crate::capture::file::Reader;
+use crate::capture::{Captures, Choice, Counts, Error};
+
+pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
+    let limits = Limits::default();
+    let settings = Settings::resolve(&decode.shared)?;
+    let names: Vec<String> = decode.files.iter().map(|path| path.display().to_string()).collect();
+    let stop = Stop::on_signals();
+    let several = decode.files.len() > 1;
+    // The first file is opened before anything is printed: the usual mistake gets a message and nothing else.
+    let mut first = Some(match open(&decode.files[0], &stop, &limits) {
+        Err(failure) if !several => return Err(failure),
+        opened => opened,
+    });
+    let files = if several { names.clone() } else { Vec::new() };
+    let mut pump = Pump::open("decode", &names, files, &decode.shared, &settings, &limits)?;
+    let choice =
+        Choice { ports: decode.port.clone(), all: decode.decode_as == Some(DecodeAs::Rtmp) };
+    let mut captures = Captures::new(choice, &limits);
+    let mut failure = None;
+    for (index, path) in decode.files.iter().enumerate() {
+        let opened = first.take().unwrap_or_else(|| open(path, &stop, &limits));
+        let file = several.then_some(index as u32);
+        let read = opened.and_then(|opened| {
+            let mut progress = Progress::new(opened.total, decode.shared.quiet);
+            let result =
+                pump_file(opened, file, &mut captures, &mut pump, &stop, &mut progress, path);
+            progress.clear();
+            result
+        });
+        if let Err(error) = read {
+            // What was read before it is kept; the other files are read too.
+            failure = Some(error);
+        }
+        if stop.is_set() || pump.has_failed() {
+            break;
+        }
+    }
+    captures.finish(&mut |traffic| pump.traffic(&traffic));
+    let code = pump.finish(settings.fail_on)?;
+    report(&captures.counts(), decode);
+    failure.map_or(Ok(code), Err)
+}
+
+struct Opened {
+    reader: Reader<Input>,
+    total: Option<u64>,
+}
+
+fn open(path: &Path, stop: &Stop, limits: &Limits) -> Result<Opened, Failure> {
+    let (input, total) = Input::open(path, stop)
+        .map_err(|error| Failure::io(format!("cannot open {}", path.display()), error))?;
+    let reader = Reader::with_limits(input, limits).map_err(|error| unreadable(path, error))?;
+    Ok(Opened { reader, total })
+}
+
+fn unreadable(path: &Path, error: Error) -> Failure {
+    match error {
+        Error::Io { operation, source } => {
+            Failure::io(format!("cannot {operation} {}", path.display()), source)
+        }
+        error => Failure::new(format!("cannot decode {}: {error}", path.display())),
+    }
+}
+
+/// Reads one file to its end, or until a signal comes or the output fails.
+fn pump_file(
+    opened: Opened,
+    file: Option<u32>,
+    captures: &mut Captures,
+    pump: &mut Pump,
+    stop: &Stop,
+    progress: &mut Progress,
+    path: &Path,
+) -> Result<(), Failure> {
+    let mut reader = opened.reader;
+    loop {
+        if !reader.buffered() {
+            progress.clear();
+            pump.flush();
+            progress.at(reader.bytes_read());
+            if stop.is_set() || pump.has_failed() {
+                return Ok(());
+            }
+        }
+        match reader.next() {
+            Ok(Some(_)) if stop.is_set() => return Ok(()),
+            Ok(Some(item)) => captures.item(&item, file, &mut |traffic| pump.traffic(&traffic)),
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(unreadable(path, error)),
+        }
+    }
+}
+
+/// What stderr says at the end: always that there was no RTMP, and the counts with `-v`.
+fn report(counts: &Counts, decode: &Decode) {
+    if counts.rtmp_connections == 0 && !decode.shared.quiet {
+        let other = counts.flows.other_connections;
+        let why = match (counts.packets, other) {
+            (0, _) => "the capture holds no packets".to_owned(),
+            (packets, 0) => format!(
+                "none of the {packets} packets is TCP on port 1935 or begins with an RTMP handshake"
+            ),
+            (packets, other) => format!(
+                "{packets} packets, {other} TCP connections, none on port 1935 or beginning with an RTMP handshake; \
+                 --port N takes a port for RTMP"
+            ),
+        };
+        say(&format!("rtmpctl: no RTMP found: {why}"));
+    }
+    if decode.shared.verbose > 0 {
+        say(&format!(
+            "rtmpctl: {} packets, {} RTMP connections, {} other TCP connections ({} segments), {} packets without TCP, \
+             {} unreadable, {} of unknown link types",
+            counts.packets,
+            counts.rtmp_connections,
+            counts.flows.other_connections,
+            counts.flows.other_segments,
+            counts.not_tcp,
+            counts.malformed,
+            counts.unknown_link
+        ));
+    }
+}

@@ -1,0 +1,142 @@
+//! Arguments, wiring, exit codes. The only folder that names clap.
+
+mod args;
+mod decode;
+mod input;
+mod progress;
+mod pump;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+
+/// Wrong usage, or something that could not be read, opened or written.
+const TROUBLE: u8 = 2;
+
+/// Runs the program with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, the rest is wrong usage; clap knows which stream is whose.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(TROUBLE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What was tried, as a clause: `cannot read x.pcap`.
+    what: String,
+    source: Option<io::Error>,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), source: None }
+    }
+
+    fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self { what: what.into(), source: Some(source) }
+    }
+
+    /// Says it on stderr. A closed pipe is nobody's trouble.
+    fn report(self) -> ExitCode {
+        if self.source.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        let reason = self.source.map_or_else(String::new, |error| format!(": {error}"));
+        say(&format!("rtmpctl: {}{reason}", self.what));
+        ExitCode::from(TROUBLE)
+    }
+}
+
+/// A line on stderr, which may be closed.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn execute(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Decode(decode) => decode::run(&decode),
+        Command::Rules { code } => rules(code.as_deref()),
+        Command::Schema => print(crate::output::schema::SCHEMA.as_bytes()),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "rtmpctl", &mut out);
+            print(&out)
+        }
+        Command::Man { dir: None } => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut out)
+                .map_err(|error| Failure::io("cannot render the man page", error))?;
+            print(&out)
+        }
+        Command::Man { dir: Some(dir) } => {
+            let failed = |error| {
+                Failure::io(format!("cannot write man pages into {}", dir.display()), error)
+            };
+            std::fs::create_dir_all(&dir).map_err(failed)?;
+            clap_mangen::generate_to(Cli::command(), &dir).map_err(failed)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn print(text: &[u8]) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::io("cannot write to standard output", error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rules(code: Option<&str>) -> Result<ExitCode, Failure> {
+    use crate::inspect::rules::{RULES, rule};
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    match code {
+        None => {
+            let width = RULES.iter().map(|rule| rule.code.len()).max().unwrap_or(0);
+            for rule in RULES {
+                let _ = writeln!(
+                    text,
+                    "{:width$}  {:7}  {}",
+                    rule.code,
+                    rule.severity.as_str(),
+                    rule.title
+                );
+            }
+        }
+        Some(code) => {
+            let Some(rule) = rule(code) else {
+                return Err(Failure::new(format!(
+                    "there is no rule {code}; rtmpctl rules lists them"
+                )));
+            };
+            let _ = writeln!(text, "{} ({}): {}", rule.code, rule.severity.as_str(), rule.title);
+            let sections = [
+                ("Meaning", rule.meaning),
+                ("Breaks on", rule.breaks_on),
+                ("Fix", rule.fix),
+                ("Spec", rule.spec.unwrap_or("")),
+            ];
+            for (name, section) in sections.into_iter().filter(|(_, section)| !section.is_empty()) {
+                let _ = writeln!(text, "\n{name}: {section}");
+            }
+        }
+    }
+    print(text.as_bytes())
+}

@@ -1,0 +1,3 @@
+//! stub
+/// s
+pub const SCHEMA: &str = "{}";

@@ -1,0 +1,167 @@
+//! Records as aligned rows for people: one line each, written as they come, and a summary of each connection.
+
+mod fold;
+mod row;
+mod summary;
+mod words;
+
+use super::escape;
+use super::payload::{self, Shown};
+use super::time::Clock;
+use crate::inspect::{Event, Record, Severity};
+use crate::proto::Direction;
+
+use fold::Folds;
+use row::{Paint, Row};
+
+/// How the output looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Style {
+    /// Whether to colour.
+    pub color: bool,
+    /// Columns to cut rows to; `None` leaves them whole.
+    pub width: Option<usize>,
+}
+
+/// Writes records as rows.
+///
+/// Audio and video frames are folded into one row per track and second of arrival, which appears once the second is
+/// over, unless `frames` asks for each.
+#[derive(Debug)]
+pub struct Writer {
+    style: Style,
+    shown: Shown,
+    frames: bool,
+    files: Vec<String>,
+    clock: Clock,
+    folds: Folds,
+    begun: bool,
+}
+
+impl Writer {
+    /// A writer; `files` are the input's names, where there are several.
+    #[must_use]
+    pub fn new(style: Style, shown: Shown, frames: bool, files: Vec<String>) -> Self {
+        Self {
+            style,
+            shown,
+            frames,
+            files,
+            clock: Clock::default(),
+            folds: Folds::default(),
+            begun: false,
+        }
+    }
+
+    /// Appends the line that says what is inspected.
+    pub fn start(&mut self, out: &mut Vec<u8>, command: &str, source: &[String]) {
+        let mut line = format!("rtmpctl {} {command} ", env!("CARGO_PKG_VERSION"));
+        for (index, name) in source.iter().enumerate() {
+            if index > 0 {
+                line.push(' ');
+            }
+            escape::push_escaped(&mut line, name);
+        }
+        row::push_line(out, &line, Paint::Dim, self.style);
+    }
+
+    /// Appends the row of a record, and those of frames that it ends the folding of.
+    pub fn record(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
+        if let Event::Message(message) = &record.event
+            && !self.frames
+            && self.shown.of(message.raw.payload).is_none()
+            && let Some(frame) = fold::frame(record, message)
+        {
+            for fold in self.folds.add(record, frame) {
+                self.fold(out, &fold);
+            }
+            return;
+        }
+        if let Some(connection) = record.connection {
+            for fold in self.folds.end(connection, record) {
+                self.fold(out, &fold);
+            }
+        }
+        self.row(out, record);
+    }
+
+    /// Appends what is still folded.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        for fold in self.folds.end_all() {
+            self.fold(out, &fold);
+        }
+    }
+
+    fn row(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
+        self.head(out);
+        if let Event::Summary(summary) = record.event {
+            summary::push(out, record.connection.unwrap_or(0), summary, self.style);
+            return;
+        }
+        let paint = match &record.event {
+            Event::Finding(finding) => match finding.severity {
+                Severity::Error => Paint::Error,
+                Severity::Warning => Paint::Warning,
+                Severity::Info => Paint::Info,
+            },
+            Event::Gap(_) => Paint::Warning,
+            Event::Message(message) if message.malformed.is_some() => Paint::Error,
+            _ => Paint::of(record.direction),
+        };
+        let mut text = words::of(record);
+        if let Some(file) = record.place.file.and_then(|file| self.files.get(file as usize))
+            && matches!(record.event, Event::Opened(_) | Event::Finding(_))
+        {
+            text.push_str(" in ");
+            escape::push_escaped(&mut text, file);
+        }
+        let row = Row {
+            at: record.place.at,
+            direction: record.direction,
+            connection: record.connection,
+            kind: words::kind(record),
+            text: &text,
+            paint,
+        };
+        row.push(out, &mut self.clock, self.style);
+        if let Event::Message(message) = &record.event
+            && let Some(bytes) = self.shown.of(message.raw.payload)
+        {
+            payload::push_lines(out, bytes, self.shown.form, message.masked);
+        }
+    }
+
+    fn fold(&mut self, out: &mut Vec<u8>, fold: &fold::Fold) {
+        self.head(out);
+        let text = fold.text();
+        let row = Row {
+            at: fold.at,
+            direction: Some(fold.key.direction),
+            connection: Some(fold.key.connection),
+            kind: fold.key.media.as_str(),
+            text: &text,
+            paint: Paint::of(Some(fold.key.direction)),
+        };
+        row.push(out, &mut self.clock, self.style);
+    }
+
+    /// The column titles, before the first row.
+    fn head(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            row::push_head(out, self.style);
+        }
+    }
+}
+
+impl Paint {
+    const fn of(direction: Option<Direction>) -> Self {
+        match direction {
+            Some(Direction::ClientToServer) => Self::ClientToServer,
+            Some(Direction::ServerToClient) => Self::ServerToClient,
+            None => Self::Plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

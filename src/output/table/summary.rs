@@ -1,0 +1,156 @@
+//! The end of a connection: what it was, as a proper table.
+
+use std::fmt::Write as _;
+
+use comfy_table::{ContentArrangement, Table};
+
+use super::super::escape;
+use super::row::{self, Paint};
+use super::{Style, words};
+use crate::inspect::{Codec, FlowId, Media, Summary, Track};
+use crate::proto::Direction;
+use crate::proto::message::Kind;
+
+/// Appends the summary of a connection.
+pub(super) fn push(out: &mut Vec<u8>, connection: FlowId, summary: &Summary, style: Style) {
+    let title =
+        format!("connection #{connection}: {} → {}", summary.opened.client, summary.opened.server);
+    out.push(b'\n');
+    row::push_line(out, &title, Paint::Bold, style);
+    push_facts(out, summary, style);
+    if !summary.tracks.is_empty() {
+        push_tracks(out, &summary.tracks, style);
+    }
+    out.push(b'\n');
+}
+
+fn table(style: Style) -> Table {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    match style.width {
+        Some(width) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    table
+}
+
+fn finish(out: &mut Vec<u8>, table: &Table) {
+    for line in table.lines() {
+        out.extend_from_slice(line.trim_end().as_bytes());
+        out.push(b'\n');
+    }
+}
+
+fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
+    let mut facts = table(style);
+    for (name, value) in [
+        ("app", &summary.app),
+        ("tcUrl", &summary.tc_url),
+        ("stream", &summary.stream_name),
+        ("client", &summary.client_software),
+        ("server", &summary.server_software),
+    ] {
+        if let Some(value) = value {
+            let mut text = String::new();
+            escape::push_escaped(&mut text, value);
+            facts.add_row([name, &text]);
+        }
+    }
+    if let Some(duration) = summary.duration {
+        facts.add_row(["duration", &format!("{:.3} s", duration as f64 / 1e9)]);
+    }
+    for direction in Direction::BOTH {
+        let mut text = words::size(summary.bytes[direction.index()]);
+        for kind in Kind::ALL {
+            let count = summary.messages[direction.index()][kind as usize];
+            if count > 0 {
+                // Writing to a string cannot fail.
+                let _ = write!(text, ", {count} {}", kind.as_str().replace('_', " "));
+            }
+        }
+        facts.add_row([direction.as_str(), &text]);
+    }
+    let [info, warning, error] = summary.findings;
+    if info + warning + error > 0 {
+        facts.add_row(["findings", &format!("{error} errors, {warning} warnings, {info} notes")]);
+    }
+    let (count, bytes) = summary.gaps;
+    if count > 0 {
+        facts.add_row(["gaps", &format!("{count}, {} missing", words::size(bytes))]);
+    }
+    finish(out, &facts);
+}
+
+fn push_tracks(out: &mut Vec<u8>, tracks: &[Track], style: Style) {
+    let mut table = table(style);
+    table.set_header([
+        "track",
+        "codec",
+        "format",
+        "messages",
+        "bytes",
+        "bitrate",
+        "timestamps",
+        "key frames",
+    ]);
+    for track in tracks {
+        let mut name =
+            format!("{} {} {}", track.direction, track.media.as_str(), track.message_stream_id);
+        if track.track > 0 {
+            let _ = write!(name, ".{}", track.track);
+        }
+        table.add_row([
+            name,
+            match track.codec {
+                Some(Codec::Audio(codec)) => codec.to_string(),
+                Some(Codec::Video(codec)) => codec.to_string(),
+                None => String::new(),
+            },
+            format_of(track),
+            track.messages.to_string(),
+            words::size(track.bytes),
+            track.bitrate().map(bitrate).unwrap_or_default(),
+            format!("{} to {}", track.first_timestamp, track.last_timestamp),
+            keyframes(track),
+        ]);
+    }
+    finish(out, &table);
+}
+
+fn format_of(track: &Track) -> String {
+    let mut parts = Vec::new();
+    parts.extend(track.profile.map(str::to_owned));
+    parts.extend(track.level.map(|level| level.to_string()));
+    if let (Some(width), Some(height)) = (track.width, track.height) {
+        parts.push(format!("{width}x{height}"));
+    }
+    parts.extend(track.frame_rate.map(|rate| format!("{} fps", words::rounded(rate))));
+    parts.extend(track.sample_rate.map(|rate| format!("{rate} Hz")));
+    parts.extend(track.channels.map(|channels| format!("{channels} ch")));
+    parts.join(" ")
+}
+
+fn bitrate(bits: f64) -> String {
+    if bits >= 1e6 { format!("{:.2} Mb/s", bits / 1e6) } else { format!("{:.1} kb/s", bits / 1e3) }
+}
+
+fn keyframes(track: &Track) -> String {
+    if track.media != Media::Video {
+        return String::new();
+    }
+    match track.keyframe_interval {
+        Some(interval) => format!(
+            "{}, every {} s ({} to {})",
+            track.keyframes,
+            words::rounded(interval.mean),
+            words::rounded(interval.min),
+            words::rounded(interval.max)
+        ),
+        None => track.keyframes.to_string(),
+    }
+}
