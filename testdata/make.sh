@@ -1,0 +1,348 @@
+#!/usr/bin/env bash
+# Makes the captures in this directory, and what is known of each, with real programs.
+#
+#     testdata/make.sh [--install] [NAME...]
+#
+# NAME is one or more of the functions cap_NAME below (all of them without any). Everything runs in a network
+# namespace of its own (root, or a user who may make user namespaces): nothing leaves
+# the machine, and the ports are free. Nothing is installed unless --install is given.
+# Each run gives other bytes (random handshakes, times): commit the captures and the
+# truth of one run together.
+set -Eeuo pipefail
+trap 'printf "%s: line %d failed: %s\n" "$0" "$LINENO" "$BASH_COMMAND" >&2' ERR
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here"
+
+if [[ -z ${IN_NAMESPACE-} ]]; then
+    install=()
+    if [[ ${1-} == --install ]]; then
+        install=(--install)
+        shift
+    fi
+    programs=$(../tests/programs "${install[@]}")
+    eval "$programs"
+    user=()
+    ((EUID == 0)) || user=(--map-root-user --user)
+    IN_NAMESPACE=1 exec unshare "${user[@]}" --net "$here/make.sh" "$@"
+fi
+
+ip link set lo mtu 1500 gso_max_segs 1 up # packets as on an Ethernet
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/make-captures.XXXXXX")
+pids=()
+cleanup() {
+    local pid
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait
+    rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+until_() { # SECONDS COMMAND...: tries until it succeeds
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || { printf 'gave up waiting: %s\n' "$*" >&2; return 1; }
+        sleep 0.1
+    done
+}
+answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
+watch() { # SECONDS URL: plays a live stream that long
+    timeout -s INT "$1" rtmpdump -q --live -r "$2" -o "$tmp/played.flv" || true # 2: interrupted, as is meant
+}
+
+key=live_s3cr3tk3y_8f3a1c5e7b9d # not a key of anyone's
+quiet=(timeout 60 ffmpeg -hide_banner -loglevel error -nostdin -y)
+publish=("${quiet[@]}" -re)
+new=(timeout 60 "$NEW_FFMPEG" "${quiet[@]:3}")
+
+# ---------------------------------------------------------------- what is published
+sources() {
+    local picture=testsrc2=size=320x180:rate=25 tone=sine=frequency=440:sample_rate=44100
+    local aac=(-c:a aac -b:a 48k -ac 1)
+    "${quiet[@]}" -f lavfi -i "$picture" -f lavfi -i "$tone" -t 4 -c:v libx264 -preset veryfast -threads 1 \
+        -profile:v high -pix_fmt yuv420p -bf 2 -g 50 -b:v 160k -maxrate 200k -bufsize 200k "${aac[@]}" "$tmp/avc.flv"
+    # one picture of noise, coded without loss, then still
+    "${quiet[@]}" -f lavfi -i nullsrc=size=960x720:rate=10,format=yuv420p,geq=lum='random(1)*255':cb=128:cr=128 -t 0.1 \
+        -c:v rawvideo -f rawvideo "$tmp/noise.yuv"
+    "${quiet[@]}" -f rawvideo -pixel_format yuv420p -video_size 960x720 -framerate 10 -stream_loop 4 -i "$tmp/noise.yuv" \
+        -f lavfi -i "$tone" -shortest -c:v libx264 -preset ultrafast -threads 1 -qp 0 -g 50 "${aac[@]}" "$tmp/noise.flv"
+    # the same, smaller, lossy
+    "${quiet[@]}" -f rawvideo -pixel_format yuv420p -video_size 960x720 -framerate 10 -stream_loop 39 -i "$tmp/noise.yuv" \
+        -f lavfi -i "$tone" -shortest -vf scale=384:288 -c:v libx264 -preset ultrafast -threads 1 -qp 18 -g 10 "${aac[@]}" "$tmp/noise-small.flv"
+    "${new[@]}" -f lavfi -i "$picture" -f lavfi -i "$tone" -t 4 -c:v libx265 -preset ultrafast -x265-params log-level=error:bframes=2:keyint=50:pools=1 \
+        -b:v 160k -c:a libopus -b:a 48k -ac 2 -ar 48000 -f matroska "$tmp/hevc-opus.mkv"
+}
+
+# ---------------------------------------------------------------- the server
+# 1935 and 1936 are captured; publishers that are not to be in a capture use 1945.
+server() {
+    mkdir -p "$tmp/www" "$tmp/vod"
+    cp "$tmp/avc.flv" "$tmp/vod/"
+    cat >"$tmp/nginx.conf" <<-CONF
+	load_module $NGINX_RTMP_MODULE;
+	daemon off;
+	master_process off;
+	worker_processes 1;
+	pid $tmp/nginx.pid;
+	error_log $tmp/nginx.log info;
+	events { worker_connections 64; }
+	http {
+	    access_log off;
+	    client_body_temp_path $tmp/www; proxy_temp_path $tmp/www; fastcgi_temp_path $tmp/www;
+	    uwsgi_temp_path $tmp/www; scgi_temp_path $tmp/www;
+	    server { listen 127.0.0.1:8080; location / { return 403; } }
+	}
+	rtmp {
+	    access_log off;
+	    max_message 8M;
+	    ping 0;
+	    server {
+	        listen 127.0.0.1:1935; listen [::1]:1935; listen 127.0.0.1:1936; listen 127.0.0.1:1945;
+	        chunk_size $1;
+	        application live { live on; }
+	        application vod { play $tmp/vod; }
+	        application closed { live on; on_publish http://127.0.0.1:8080/; }
+	    }
+	}
+	CONF
+    nginx -p "$tmp" -e "$tmp/nginx.log" -c "$tmp/nginx.conf" >"$tmp/nginx.out" 2>&1 &
+    server_pid=$!
+    pids+=("$server_pid")
+    until_ 10 answers 127.0.0.1 1945
+}
+server_stop() {
+    kill "$server_pid"
+    wait "$server_pid" || true
+}
+
+# ---------------------------------------------------------------- the capture
+begin() { # FILE INTERFACE FILTER [OPTION...]
+    capture=$tmp/$1 interface=$2 filter=$3
+    shift 3
+    : >"$tmp/tcpdump.log"
+    tcpdump -Z root -U --immediate-mode -n -s 16384 -B 65536 -i "$interface" -w "$capture" "$@" "$filter" 2>"$tmp/tcpdump.log" &
+    tcpdump_pid=$!
+    pids+=("$tcpdump_pid")
+    until_ 10 grep -q 'listening on' "$tmp/tcpdump.log"
+}
+end() { # NUMBER-OF-CONNECTIONS
+    until_ 30 python3 truth.py --closed "$1" "$capture"
+    sleep 0.3
+    kill -INT "$tcpdump_pid"
+    wait "$tcpdump_pid" || true
+    grep -q '^0 packets dropped by kernel' "$tmp/tcpdump.log" || { cat "$tmp/tcpdump.log" >&2; return 1; }
+}
+keep() { # FILE [truth options]: moves it here
+    local file=$1
+    shift
+    [[ ! -e $tmp/$file ]] || mv "$tmp/$file" "$file"
+    python3 truth.py "$@" "$file"
+    printf '%-26s %8d bytes\n' "$file" "$(stat -c %s "$file")"
+}
+holds() { # FILE EXPRESSION: what the capture was made for is in it (t is its truth)
+    python3 - "${1%.*}.truth.json" "$2" <<-'CHECK'
+	import json, sys
+	t = json.load(open(sys.argv[1]))
+	sys.exit(0 if eval(sys.argv[2]) else "%s: not so: %s" % tuple(sys.argv[1:]))
+	CHECK
+}
+
+# ---------------------------------------------------------------- one function for each capture
+cap_quickstart() {
+    server 4096
+    begin quickstart.pcap lo 'tcp port 1935'
+    "${publish[@]}" -i "$tmp/avc.flv" -c copy -f flv "rtmp://127.0.0.1/live/$key"
+    end 1
+    server_stop
+    keep quickstart.pcap
+}
+
+cap_play() {
+    server 128
+    "${publish[@]}" -i "$tmp/avc.flv" -c copy -f flv rtmp://127.0.0.1:1945/live/cam &
+    local publisher=$!
+    sleep 0.5
+    begin play.pcap lo 'tcp port 1935'
+    "${quiet[@]}" -i rtmp://127.0.0.1/live/cam -t 2 -c copy -f null -
+    end 1
+    wait "$publisher"
+    server_stop
+    keep play.pcap
+    holds play.pcap 't["connections"][0]["s2c"]["chunk_sizes"][0][1] == 128'
+}
+
+cap_port_1936() {
+    server 4096
+    begin port-1936.pcap lo 'tcp port 1936'
+    "${publish[@]}" -i "$tmp/avc.flv" -t 2 -c copy -f flv rtmp://127.0.0.1:1936/live/cam
+    end 1
+    server_stop
+    keep port-1936.pcap
+}
+
+cap_large_chunk() {
+    server 10000000
+    "${publish[@]}" -i "$tmp/noise-small.flv" -c copy -f flv rtmp://127.0.0.1:1945/live/cam &
+    local publisher=$!
+    begin large-chunk.pcap lo 'tcp port 1935'
+    watch 2 rtmp://127.0.0.1/live/cam
+    end 1
+    wait "$publisher"
+    server_stop
+    keep large-chunk.pcap
+    holds large-chunk.pcap 't["connections"][0]["s2c"]["chunk_sizes"][0][1] == 10000000 and t["connections"][0]["s2c"]["largest_message"] > 65536'
+}
+
+cap_large_message() {
+    server 4096
+    begin large-message.pcap lo 'tcp port 1935'
+    "${publish[@]}" -i "$tmp/noise.flv" -c copy -f flv rtmp://127.0.0.1/live/noise
+    end 1
+    server_stop
+    keep large-message.pcap
+    holds large-message.pcap 't["connections"][0]["c2s"]["largest_message"] > 600000'
+}
+
+gstreamer() { # FILE SINK LOCATION
+    timeout 60 gst-launch-1.0 -q filesrc location="$1" ! flvdemux name=demux flvmux name=mux streamable=true \
+        ! "$2" location="$3" demux.video ! queue ! h264parse ! mux.video demux.audio ! queue ! aacparse ! mux.audio
+}
+
+cap_gst_rtmp2sink() {
+    server 4096
+    begin gst-rtmp2sink.pcap lo 'tcp port 1935'
+    gstreamer "$tmp/avc.flv" rtmp2sink rtmp://127.0.0.1:1935/live/gst
+    end 1
+    server_stop
+    keep gst-rtmp2sink.pcap
+}
+
+cap_gst_rtmpsink() {
+    server 4096
+    begin gst-rtmpsink.pcap lo 'tcp port 1935'
+    gstreamer "$tmp/avc.flv" rtmpsink 'rtmp://127.0.0.1:1935/live/gst live=1'
+    end 1
+    server_stop
+    keep gst-rtmpsink.pcap
+}
+
+cap_rtmpdump_play() {
+    server 4096
+    begin rtmpdump-play.pcap lo 'tcp port 1935'
+    timeout 60 rtmpdump -q -r rtmp://127.0.0.1/vod -y avc.flv -o "$tmp/played.flv" || true # 2: 99.8 % played
+    end 1
+    server_stop
+    keep rtmpdump-play.pcap
+}
+
+cap_enhanced_hevc() {
+    server 4096
+    begin enhanced-hevc.pcap lo 'tcp port 1935'
+    "${new[@]}" -re -i "$tmp/hevc-opus.mkv" -c copy -f flv rtmp://127.0.0.1/live/hevc
+    end 1
+    server_stop
+    keep enhanced-hevc.pcap
+}
+
+cap_ext_timestamp() {
+    server 128
+    begin ext-timestamp.pcap lo 'tcp port 1935'
+    "${publish[@]}" -i "$tmp/avc.flv" -c copy -output_ts_offset 16780 -t 2.5 -f flv rtmp://127.0.0.1/live/late &
+    local publisher=$!
+    sleep 1
+    watch 1 rtmp://127.0.0.1/live/late
+    wait "$publisher"
+    end 2
+    server_stop
+    keep ext-timestamp.pcap
+    holds ext-timestamp.pcap 't["connections"][0]["c2s"]["extended_timestamps_on_format_3"] > 0 and t["connections"][1]["s2c"]["extended_timestamps"] > 0'
+}
+
+cap_refused() {
+    server 4096
+    "${publish[@]}" -i "$tmp/avc.flv" -c copy -f flv rtmp://127.0.0.1:1945/live/taken &
+    local publisher=$!
+    sleep 0.5
+    begin refused.pcap lo 'tcp port 1935'
+    ! "${publish[@]}" -i "$tmp/avc.flv" -t 1 -c copy -f flv rtmp://127.0.0.1/nosuchapp/cam 2>/dev/null
+    ! "${publish[@]}" -i "$tmp/avc.flv" -t 1 -c copy -f flv "rtmp://127.0.0.1/closed/$key" 2>/dev/null
+    ! "${publish[@]}" -i "$tmp/avc.flv" -t 1 -c copy -f flv rtmp://127.0.0.1/live/taken 2>/dev/null
+    ! timeout 20 "${quiet[@]}" -i rtmp://127.0.0.1/vod/missing.flv -t 1 -c copy -f null - 2>/dev/null
+    end 4
+    wait "$publisher"
+    server_stop
+    keep refused.pcap
+    holds refused.pcap '[c["s2c"]["status_codes"][-1:] for c in t["connections"]] == [[], ["NetConnection.Connect.Success"], ["NetStream.Publish.BadName"], ["NetStream.Play.StreamNotFound"]]'
+}
+
+cap_sll2() {
+    server 4096
+    begin sll2.pcap any 'tcp port 1935'
+    "${publish[@]}" -i "$tmp/avc.flv" -t 2 -c copy -f flv rtmp://127.0.0.1/live/cam
+    end 1
+    server_stop
+    keep sll2.pcap
+}
+
+cap_options() {
+    server 4096
+    begin options.pcap lo 'tcp port 1935' --time-stamp-precision=nano
+    "${publish[@]}" -i "$tmp/avc.flv" -t 2 -c copy -f flv rtmp://127.0.0.1/live/cam
+    end 1
+    server_stop
+    editcap -F pcapng --capture-comment 'made by testdata/make.sh' -a '1:the first packet' -a '40:a packet in the middle' \
+        "$tmp/options.pcap" "$tmp/options.pcapng"
+    rm "$tmp/options.pcap"
+    keep options.pcapng
+}
+
+cap_ipv6() {
+    server 4096
+    begin ipv6.pcap lo 'tcp port 1935'
+    "${publish[@]}" -i "$tmp/avc.flv" -t 2 -c copy -f flv 'rtmp://[::1]/live/cam'
+    end 1
+    server_stop
+    keep ipv6.pcap
+}
+
+cap_two_connections() {
+    server 4096
+    begin two-connections.pcap lo 'tcp port 1935'
+    "${publish[@]}" -i "$tmp/avc.flv" -c copy -f flv rtmp://127.0.0.1/live/cam &
+    local publisher=$!
+    sleep 1
+    watch 2 rtmp://127.0.0.1/live/cam
+    wait "$publisher"
+    end 2
+    server_stop
+    keep two-connections.pcap
+    holds two-connections.pcap '"video" in t["connections"][1]["s2c"]'
+}
+
+cap_vlan() {
+    python3 edit.py vlan quickstart.pcap "$tmp/vlan.pcap"
+    keep vlan.pcap
+}
+
+cap_one_lost_segment() {
+    python3 edit.py drop quickstart.pcap "$tmp/one-lost-segment.pcap"
+    keep one-lost-segment.pcap --of quickstart.pcap
+}
+
+cap_lost_in_keyframe() {
+    python3 edit.py drop-inside quickstart.pcap "$tmp/lost-in-keyframe.pcap"
+    keep lost-in-keyframe.pcap --of quickstart.pcap
+    holds lost-in-keyframe.pcap 'len(t["connections"][0]["c2s"]["touched"]) == 1'
+}
+
+all=(quickstart play port-1936 large-chunk large-message gst-rtmp2sink gst-rtmpsink rtmpdump-play enhanced-hevc
+    ext-timestamp refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe)
+(($#)) || set -- "${all[@]}"
+sources
+for name in "$@"; do
+    began=$SECONDS
+    "cap_${name//-/_}"
+    printf '%s took %d s\n' "$name" $((SECONDS - began)) >&2
+done
+printf '%d captures in %d seconds\n' $# "$SECONDS"
