@@ -17,6 +17,8 @@ pub(super) struct Flow {
     id: FlowId,
     lanes: [Lane; 2],
     facts: Facts,
+    /// Bytes of memory that the inspector has counted as held.
+    counted: usize,
 }
 
 /// What both lanes of a connection share.
@@ -90,6 +92,7 @@ impl Flow {
                 gaps: (0, 0),
                 handshakes: [None, None],
             },
+            counted: 0,
         }
     }
 
@@ -138,9 +141,16 @@ impl Flow {
         self.facts.report(None, None, finding, emit);
     }
 
-    /// Bytes of memory held for what is unfinished.
-    pub(super) fn memory(&self) -> usize {
-        self.lanes[0].memory() + self.lanes[1].memory()
+    /// By how many bytes (modulo the word) what is held for the unfinished has grown since the last call.
+    #[inline]
+    pub(super) fn memory_growth(&mut self) -> usize {
+        let now = self.lanes[0].memory() + self.lanes[1].memory();
+        now.wrapping_sub(std::mem::replace(&mut self.counted, now))
+    }
+
+    /// What [`memory_growth`](Self::memory_growth) has counted so far.
+    pub(super) const fn memory_counted(&self) -> usize {
+        self.counted
     }
 
     pub(super) fn close(mut self, closed: Closed, emit: &mut Emitter<'_>) {

@@ -91,6 +91,7 @@ impl Lane {
         self.received
     }
 
+    #[inline]
     pub(super) fn memory(&self) -> usize {
         match &self.phase {
             Phase::Chunks(reader) => reader.memory(),

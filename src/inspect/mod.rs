@@ -90,7 +90,6 @@ impl Inspector {
     pub fn feed(&mut self, traffic: &Traffic<'_>, out: &mut dyn FnMut(&Record<'_>)) {
         if let Traffic::Bytes { flow: id, place, direction, data } = *traffic {
             let Some(flow) = self.flows.get_mut(&id) else { return };
-            let before = flow.memory();
             let elapsed = flow.elapsed(place.at);
             let mut emit = Emitter {
                 seq: &mut self.seq,
@@ -102,7 +101,7 @@ impl Inspector {
                 elapsed,
             };
             flow.bytes(direction, data, &mut emit);
-            self.memory = self.memory.wrapping_add(flow.memory()).wrapping_sub(before);
+            self.memory = self.memory.wrapping_add(flow.memory_growth());
             if self.memory > self.limits.total_bytes {
                 self.relieve(id, place, out);
             }
@@ -138,7 +137,6 @@ impl Inspector {
             flow: id,
             elapsed,
         };
-        let before = self.flows.get(&id).map_or(0, |flow| flow.memory());
         match *traffic {
             Traffic::Opened { client, server, from_start, .. } => {
                 let opened = Opened { client, server, from_start, transport: Transport::Rtmp };
@@ -157,6 +155,7 @@ impl Inspector {
             }
             Traffic::Closed { by, how, .. } => {
                 if let Some(flow) = self.flows.remove(&id) {
+                    self.memory = self.memory.wrapping_sub(flow.memory_counted());
                     flow.close(Closed { by, how }, &mut emit);
                 }
             }
@@ -167,8 +166,9 @@ impl Inspector {
             }
             Traffic::Bytes { .. } => {}
         }
-        let after = self.flows.get(&id).map_or(0, |flow| flow.memory());
-        self.memory = self.memory.wrapping_add(after).wrapping_sub(before);
+        if let Some(flow) = self.flows.get_mut(&id) {
+            self.memory = self.memory.wrapping_add(flow.memory_growth());
+        }
     }
 
     /// A finding about the input as a whole.
@@ -191,7 +191,7 @@ impl Inspector {
     fn relieve(&mut self, id: FlowId, place: Place, out: &mut dyn FnMut(&Record<'_>)) {
         let total = self.limits.total_bytes;
         let Some(flow) = self.flows.get_mut(&id) else { return };
-        let held = flow.memory();
+        let held = flow.memory_counted();
         let elapsed = flow.elapsed(place.at);
         let mut emit = Emitter {
             seq: &mut self.seq,
@@ -208,7 +208,7 @@ impl Inspector {
             flow.id()
         );
         flow.give_up(Finding::new("limit.total-bytes", Severity::Error, text), &mut emit);
-        self.memory = self.memory.wrapping_add(flow.memory()).wrapping_sub(held);
+        self.memory = self.memory.wrapping_add(flow.memory_growth());
     }
 }
 

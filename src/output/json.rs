@@ -18,6 +18,31 @@ use crate::proto::message::{
 };
 use crate::proto::{Direction, Span};
 
+/// A key as one constant, so that writing it is a few moves and not a call.
+macro_rules! key {
+    ($line:expr, $name:literal) => {
+        $line.raw(concat!("\"", $name, "\":").as_bytes())
+    };
+}
+
+/// A field whose value is a number.
+macro_rules! number {
+    ($line:expr, $name:literal, $value:expr) => {{
+        key!($line, $name);
+        $line.digits(u64::from($value));
+        $line.0.push(b',');
+    }};
+}
+
+/// A field whose value is one of our own words.
+macro_rules! text {
+    ($line:expr, $name:literal, $value:expr) => {{
+        $line.raw(concat!("\"", $name, "\":\"").as_bytes());
+        $line.raw($value.as_bytes());
+        $line.raw(b"\",");
+    }};
+}
+
 /// Writes records as lines of JSON.
 #[derive(Debug)]
 pub struct Writer {
@@ -53,13 +78,13 @@ impl Writer {
     pub fn record(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
         let mut line = Line(out);
         line.open();
-        line.text("event", record.event.as_str());
-        line.number("seq", record.seq);
+        text!(line, "event", record.event.as_str());
+        number!(line, "seq", record.seq);
         if let Some(connection) = record.connection {
-            line.number("connection", u64::from(connection));
+            number!(line, "connection", connection);
         }
         if let Some(direction) = record.direction {
-            line.text("direction", direction.as_str());
+            text!(line, "direction", direction.as_str());
         }
         if let Some(at) = record.place.at {
             line.raw(b"\"time\":\"");
@@ -71,11 +96,11 @@ impl Writer {
             line.seconds(elapsed);
         }
         if let Some(span) = record.span {
-            line.number("offset", span.start);
-            line.number("end", span.end);
+            number!(line, "offset", span.start);
+            number!(line, "end", span.end);
         }
         if let Some(frame) = record.place.frame {
-            line.number("frame", frame);
+            number!(line, "frame", frame);
         }
         if let Some(file) = record.place.file.and_then(|file| self.files.get(file as usize)) {
             line.string("file", file);
@@ -142,16 +167,16 @@ impl Writer {
     fn message(&self, line: &mut Line<'_>, message: &MessageRecord<'_>) {
         let raw = &message.raw;
         let kind = message.kind;
-        line.text("kind", kind.as_str());
-        line.number("type_id", u64::from(raw.type_id));
-        line.number("chunk_stream_id", u64::from(raw.chunk_stream_id));
-        line.number("message_stream_id", u64::from(raw.message_stream_id));
-        line.number("timestamp", u64::from(raw.timestamp));
+        text!(line, "kind", kind.as_str());
+        number!(line, "type_id", raw.type_id);
+        number!(line, "chunk_stream_id", raw.chunk_stream_id);
+        number!(line, "message_stream_id", raw.message_stream_id);
+        number!(line, "timestamp", raw.timestamp);
         if raw.timestamp_uncertain {
             line.boolean("timestamp_uncertain", true);
         }
-        line.number("length", u64::from(raw.length));
-        line.number("chunks", u64::from(raw.chunks));
+        number!(line, "length", raw.length);
+        number!(line, "chunks", raw.chunks);
         if !raw.damaged.is_empty() {
             line.key("damaged");
             line.list(raw.damaged, |line, span| write_span(line, *span));
@@ -194,7 +219,7 @@ impl Writer {
         if let Some(fault) = message.malformed {
             line.key("malformed");
             line.open();
-            line.number("offset", fault.offset as u64);
+            number!(line, "offset", fault.offset as u64);
             line.display("reason", &fault.reason());
             line.shut();
         }
@@ -355,28 +380,32 @@ fn write_audio(line: &mut Line<'_>, audio: &Audio) {
         write_audio_codec(line, codec);
     }
     if audio.codec.is_some() || audio.packet_type.is_some() {
-        line.boolean("enhanced", audio.enhanced);
+        line.raw(if audio.enhanced { b"\"enhanced\":true," } else { b"\"enhanced\":false," });
     }
     if let Some(packet_type) = audio.packet_type {
         line.named("packet_type", packet_type.as_str(), packet_type.number());
     }
-    line.maybe("sample_rate", audio.sample_rate);
-    line.maybe("sample_size", audio.sample_size);
-    line.maybe("channels", audio.channels);
+    if let (Some(rate), Some(size), Some(channels)) =
+        (audio.sample_rate, audio.sample_size, audio.channels)
+    {
+        number!(line, "sample_rate", rate);
+        number!(line, "sample_size", size);
+        number!(line, "channels", channels);
+    }
     if let Some(config) = &audio.config {
         write_audio_config(line, config);
     }
     if let Some(layout) = &audio.multichannel {
         write_multichannel(line, layout);
     }
-    line.number("data_length", audio.data_length as u64);
+    number!(line, "data_length", audio.data_length as u64);
     write_mod_ex(line, &audio.mod_ex);
     if let Some(multitrack) = audio.multitrack {
-        line.text("multitrack", multitrack.as_str());
+        text!(line, "multitrack", multitrack.as_str());
         line.key("tracks");
         line.list(&audio.tracks, |line, track| {
             line.open();
-            line.number("track", u64::from(track.track));
+            number!(line, "track", track.track);
             if let Some(codec) = track.codec {
                 write_audio_codec(line, codec);
             }
@@ -386,7 +415,7 @@ fn write_audio(line: &mut Line<'_>, audio: &Audio) {
             if let Some(layout) = &track.multichannel {
                 write_multichannel(line, layout);
             }
-            line.number("data_length", track.data_length as u64);
+            number!(line, "data_length", track.data_length as u64);
             line.close();
         });
     }
@@ -400,7 +429,7 @@ fn write_video(line: &mut Line<'_>, video: &Video) {
         write_video_codec(line, codec);
     }
     if video.codec.is_some() || video.packet_type.is_some() || video.frame_type.is_some() {
-        line.boolean("enhanced", video.enhanced);
+        line.raw(if video.enhanced { b"\"enhanced\":true," } else { b"\"enhanced\":false," });
     }
     if let Some(frame_type) = video.frame_type {
         line.named("frame_type", frame_type.as_str(), frame_type.number());
@@ -416,14 +445,14 @@ fn write_video(line: &mut Line<'_>, video: &Video) {
     if let Some(config) = &video.config {
         write_video_config(line, config);
     }
-    line.number("data_length", video.data_length as u64);
+    number!(line, "data_length", video.data_length as u64);
     write_mod_ex(line, &video.mod_ex);
     if let Some(multitrack) = video.multitrack {
-        line.text("multitrack", multitrack.as_str());
+        text!(line, "multitrack", multitrack.as_str());
         line.key("tracks");
         line.list(&video.tracks, |line, track| {
             line.open();
-            line.number("track", u64::from(track.track));
+            number!(line, "track", track.track);
             if let Some(codec) = track.codec {
                 write_video_codec(line, codec);
             }
@@ -433,7 +462,7 @@ fn write_video(line: &mut Line<'_>, video: &Video) {
             if let Some(config) = &track.config {
                 write_video_config(line, config);
             }
-            line.number("data_length", track.data_length as u64);
+            number!(line, "data_length", track.data_length as u64);
             line.close();
         });
     }

@@ -77,7 +77,12 @@ fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
     }
     let [info, warning, error] = summary.findings;
     if info + warning + error > 0 {
-        facts.add_row(["findings", &format!("{error} errors, {warning} warnings, {info} notes")]);
+        facts.add_row([
+            "findings",
+            &[(error, "error"), (warning, "warning"), (info, "note")]
+                .map(|(n, noun)| words::plural(n, noun))
+                .join(", "),
+        ]);
     }
     let (count, bytes) = summary.gaps;
     if count > 0 {

@@ -331,6 +331,11 @@ fn data(text: &mut String, data: &Data) {
     arguments(text, &data.arguments);
 }
 
+/// `1 error`, `2 errors`
+pub(super) fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Bytes as people read them: `14.2 kB`.
 pub(super) fn size(bytes: u64) -> String {
     let number = bytes as f64;
@@ -353,10 +358,12 @@ fn audio(text: &mut String, audio: &Audio, length: u32) {
         }
         None => text.push_str("multitrack"),
     }
-    if let Some(packet_type) = audio.packet_type
-        && !matches!(packet_type, AudioPacketType::CodedFrames | AudioPacketType::Raw)
-    {
-        let _ = write!(text, " {}", packet_type.to_string().replace('_', " "));
+    match audio.packet_type {
+        None | Some(AudioPacketType::CodedFrames | AudioPacketType::Raw) => {}
+        Some(AudioPacketType::SequenceStart) => text.push_str(" sequence header"),
+        Some(packet_type) => {
+            let _ = write!(text, " {}", packet_type.to_string().replace('_', " "));
+        }
     }
     if let Some(config) = audio.config.as_deref() {
         audio_config(text, config);

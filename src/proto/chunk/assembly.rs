@@ -78,11 +78,13 @@ pub(super) struct Table {
     streams: Vec<Stream>,
     small: [u16; 64],
     large: HashMap<u32, u32>,
+    /// What the table occupies, payloads aside.
+    bytes: usize,
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { streams: Vec::new(), small: [0; 64], large: HashMap::new() }
+        Self { streams: Vec::new(), small: [0; 64], large: HashMap::new(), bytes: 0 }
     }
 
     /// The slot of the stream with this id.
@@ -108,6 +110,7 @@ impl Table {
                 self.large.insert(id, slot as u32);
             }
         }
+        self.bytes = self.streams.capacity() * size_of::<Stream>() + self.large.capacity() * 12;
         slot
     }
 
@@ -120,8 +123,9 @@ impl Table {
     }
 
     /// Bytes that the table itself occupies, payloads aside.
-    pub(super) fn bytes(&self) -> usize {
-        self.streams.capacity() * size_of::<Stream>() + self.large.capacity() * 12
+    #[inline]
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

@@ -281,6 +281,7 @@ impl Reader {
 
     /// Bytes of memory held for unfinished messages and chunk stream states.
     #[must_use]
+    #[inline]
     pub fn memory(&self) -> usize {
         self.held + self.table.bytes()
     }
