@@ -33,14 +33,16 @@ fn run(line: &str) -> String {
 fn every_golden_file_holds_what_its_command_prints() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() >= 20, "only {} golden files", paths.len());
     let mut wrong = Vec::new();
     for path in paths {
         let golden = std::fs::read_to_string(&path).unwrap();
         let (line, expected) = golden.split_once('\n').unwrap_or((&golden, ""));
-        let command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("{}: no command", path.display()));
+        let command =
+            line.strip_prefix("$ ").unwrap_or_else(|| panic!("{}: no command", path.display()));
         let seen = run(command);
         if seen != expected {
             if update {

@@ -1,5 +1,10 @@
 //! Every capture decodes to its truth: what an independent decoder (`testdata/truth.py`) found in it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 
@@ -18,11 +23,13 @@ fn whole() -> Vec<(PathBuf, Value)> {
         .into_iter()
         .filter_map(|path| {
             let truth: Value =
-                serde_json::from_slice(&std::fs::read(path.with_extension("truth.json")).ok()?).unwrap();
-            let lossy = truth["connections"]
-                .as_array()?
-                .iter()
-                .any(|c| ["c2s", "s2c"].iter().any(|d| c[d]["missing"].as_array().is_some_and(|m| !m.is_empty())));
+                serde_json::from_slice(&std::fs::read(path.with_extension("truth.json")).ok()?)
+                    .unwrap();
+            let lossy = truth["connections"].as_array()?.iter().any(|c| {
+                ["c2s", "s2c"]
+                    .iter()
+                    .any(|d| c[d]["missing"].as_array().is_some_and(|m| !m.is_empty()))
+            });
             (!lossy).then_some((path, truth))
         })
         .collect();
@@ -36,7 +43,10 @@ fn decode(path: &Path) -> Vec<Value> {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn hex(bytes: impl AsRef<[u8]>) -> String {
@@ -66,7 +76,9 @@ impl Direction {
     fn of(records: &[Value], connection: usize, direction: &str) -> Self {
         let mut sum = Self::default();
         let of_it = |r: &&Value| {
-            r["event"] == "message" && r["connection"] == connection as u64 && r["direction"] == direction
+            r["event"] == "message"
+                && r["connection"] == connection as u64
+                && r["direction"] == direction
         };
         for record in records.iter().filter(of_it) {
             let length = record["length"].as_u64().unwrap();
@@ -120,12 +132,19 @@ fn messages_types_commands_media_bytes_and_timestamps_are_the_truths() {
                     .unwrap()
                     .iter()
                     .map(|(id, t)| {
-                        (id.clone(), (t["messages"].as_u64().unwrap(), t["bytes"].as_u64().unwrap()))
+                        (
+                            id.clone(),
+                            (t["messages"].as_u64().unwrap(), t["bytes"].as_u64().unwrap()),
+                        )
                     })
                     .collect();
                 assert_eq!(seen.types, types, "{what}");
-                let commands: Vec<_> =
-                    truth["commands"].as_array().unwrap().iter().map(|c| c.as_str().unwrap()).collect();
+                let commands: Vec<_> = truth["commands"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|c| c.as_str().unwrap())
+                    .collect();
                 assert_eq!(seen.commands, commands, "{what}");
                 assert_eq!(summary["bytes"][direction], truth["stream_bytes"], "{what}");
                 if truth["unfinished_messages"] == 0 {
@@ -178,14 +197,19 @@ fn testdata(name: &str) -> PathBuf {
 
 #[test]
 fn one_lost_segment_costs_the_message_that_it_hit_and_nothing_else() {
-    for (name, missing) in [("one-lost-segment", (50_731, 8)), ("lost-in-keyframe", (52_187, 1448))] {
+    for (name, missing) in [("one-lost-segment", (50_731, 8)), ("lost-in-keyframe", (52_187, 1448))]
+    {
         let intact = decode(&testdata("quickstart.pcap"));
         let lossy = decode(&testdata(&format!("{name}.pcap")));
         let gaps: Vec<_> = lossy.iter().filter(|r| r["event"] == "gap").collect();
         assert_eq!(gaps.len(), 1, "{name}");
-        assert_eq!((&gaps[0]["offset"], &gaps[0]["length"]), (&Value::from(missing.0), &Value::from(missing.1)));
+        assert_eq!(
+            (&gaps[0]["offset"], &gaps[0]["length"]),
+            (&Value::from(missing.0), &Value::from(missing.1))
+        );
         let overlaps = |r: &Value| {
-            r["offset"].as_u64().unwrap() < missing.0 + missing.1 && r["end"].as_u64().unwrap() > missing.0
+            r["offset"].as_u64().unwrap() < missing.0 + missing.1
+                && r["end"].as_u64().unwrap() > missing.0
         };
         let whole: Vec<_> = messages(&intact, "c2s");
         let hit = whole.iter().filter(|r| overlaps(r)).count();
@@ -215,8 +239,10 @@ fn a_capture_that_begins_inside_a_connection_gives_every_message_that_it_holds_w
     let intact = decode(&testdata("h264-bframes.pcap"));
     let cut = decode(&testdata("midstream-cut.pcap"));
     assert_eq!(cut[1]["from_start"], false);
-    let expected: Vec<_> =
-        messages(&intact, "c2s").into_iter().filter(|r| r["offset"].as_u64().unwrap() >= CUT).collect();
+    let expected: Vec<_> = messages(&intact, "c2s")
+        .into_iter()
+        .filter(|r| r["offset"].as_u64().unwrap() >= CUT)
+        .collect();
     let seen = messages(&cut, "c2s");
     assert_eq!(seen.len(), expected.len());
     for (seen, truth) in seen.iter().zip(expected) {
@@ -227,5 +253,8 @@ fn a_capture_that_begins_inside_a_connection_gives_every_message_that_it_holds_w
         assert!(seen["timestamp_uncertain"] == true || seen["timestamp"] == truth["timestamp"]);
     }
     let last = messages(&cut, "s2c");
-    assert_eq!(last.last().unwrap()["command"]["arguments"][0]["code"], "NetStream.Unpublish.Success");
+    assert_eq!(
+        last.last().unwrap()["command"]["arguments"][0]["code"],
+        "NetStream.Unpublish.Success"
+    );
 }

@@ -15,7 +15,7 @@ const SURCHARGE: usize = 64;
 
 /// Fragments whose datagrams are not yet complete.
 #[derive(Debug)]
-pub struct Fragments {
+pub(super) struct Fragments {
     datagrams: HashMap<Key, Partial>,
     /// Which datagram began when, to find the oldest.
     order: BTreeMap<u64, Key>,
@@ -100,7 +100,7 @@ impl Partial {
 
 /// A whole datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Datagram {
+pub(super) struct Datagram {
     src: Address,
     dst: Address,
     protocol: u8,
@@ -111,7 +111,7 @@ impl Datagram {
     /// Goes on with its content as [`super::packet::segment`] does with a packet's. Offsets in faults count from the
     /// start of the content.
     #[must_use]
-    pub fn parse(&self) -> Parsed<'_> {
+    pub(super) fn parse(&self) -> Parsed<'_> {
         resume(self.src, self.dst, self.protocol, &self.data)
     }
 }
@@ -119,7 +119,7 @@ impl Datagram {
 impl Fragments {
     /// None yet.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             datagrams: HashMap::new(),
             order: BTreeMap::new(),
@@ -133,18 +133,18 @@ impl Fragments {
 
     /// How many datagrams are waiting for fragments.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.datagrams.len()
     }
 
     /// How many datagrams were given up so far: too old, or pushed out by newer ones.
     #[must_use]
-    pub const fn given_up(&self) -> u64 {
+    pub(super) const fn given_up(&self) -> u64 {
         self.given_up
     }
 
     /// Takes a fragment captured at `time`; gives the datagram that it completes.
-    pub fn push(&mut self, fragment: &Fragment<'_>, time: Option<i64>) -> Option<Datagram> {
+    pub(super) fn push(&mut self, fragment: &Fragment<'_>, time: Option<i64>) -> Option<Datagram> {
         let length = u32::try_from(fragment.data.len()).ok()?.checked_add(fragment.missing)?;
         let end = fragment.offset.checked_add(length).filter(|end| *end <= LONGEST)?;
         let key = Key::of(fragment);

@@ -42,6 +42,8 @@ pub struct Counts {
     pub malformed: u64,
     /// Packets of a link type that is not read.
     pub unknown_link: u64,
+    /// IP datagrams of which fragments are missing.
+    pub incomplete_datagrams: u64,
     /// RTMP connections.
     pub rtmp_connections: u32,
     /// TCP that is not RTMP.
@@ -135,6 +137,11 @@ impl Captures {
     /// What was seen so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { rtmp_connections: self.flows.opened(), flows: self.flows.counts, ..self.counts }
+        Counts {
+            incomplete_datagrams: self.fragments.given_up() + self.fragments.waiting() as u64,
+            rtmp_connections: self.flows.opened(),
+            flows: self.flows.counts,
+            ..self.counts
+        }
     }
 }

@@ -10,7 +10,7 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, Endpoint, FlowKey};
+pub(super) use address::{Address, Endpoint, FlowKey};
 
 use super::link::{self, LinkType, Next, PPPOE};
 use crate::Limits;
@@ -23,19 +23,17 @@ const TCP_HEADER: usize = 20;
 const TCP: u8 = 6;
 
 /// TCP's FIN flag.
-pub const FIN: u8 = 0x01;
+pub(super) const FIN: u8 = 0x01;
 /// TCP's SYN flag.
-pub const SYN: u8 = 0x02;
+pub(super) const SYN: u8 = 0x02;
 /// TCP's RST flag.
-pub const RST: u8 = 0x04;
-/// TCP's PSH flag.
-pub const PSH: u8 = 0x08;
+pub(super) const RST: u8 = 0x04;
 /// TCP's ACK flag.
-pub const ACK: u8 = 0x10;
+pub(super) const ACK: u8 = 0x10;
 
 /// What a packet turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parsed<'a> {
+pub(super) enum Parsed<'a> {
     /// A TCP segment.
     Segment(Segment<'a>),
     /// A part of an IP datagram, to be put together by [`super::fragments::Fragments`].
@@ -50,7 +48,7 @@ pub enum Parsed<'a> {
 
 /// A TCP segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment<'a> {
+pub(super) struct Segment<'a> {
     /// The sender.
     pub src: Endpoint,
     /// The receiver.
@@ -59,7 +57,7 @@ pub struct Segment<'a> {
     pub seq: u32,
     /// The next byte that the sender expects; valid with [`ACK`].
     pub ack: u32,
-    /// [`FIN`], [`SYN`], [`RST`], [`PSH`], [`ACK`] and the others as on the wire.
+    /// [`FIN`], [`SYN`], [`RST`], [`ACK`] and the others as on the wire.
     pub flags: u8,
     /// The receive window, not scaled.
     pub window: u16,
@@ -73,21 +71,21 @@ impl Segment<'_> {
     /// The key of the connection, the same for both its directions, and whether the key's first end sent this.
     #[inline]
     #[must_use]
-    pub fn flow(&self) -> (FlowKey, bool) {
+    pub(super) fn flow(&self) -> (FlowKey, bool) {
         FlowKey::new(self.src, self.dst)
     }
 
     /// Whether any of `flags` is set.
     #[inline]
     #[must_use]
-    pub const fn has(&self, flags: u8) -> bool {
+    pub(super) const fn has(&self, flags: u8) -> bool {
         self.flags & flags != 0
     }
 }
 
 /// A part of an IP datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fragment<'a> {
+pub(super) struct Fragment<'a> {
     /// The sender.
     pub src: Address,
     /// The receiver.
@@ -109,7 +107,7 @@ pub struct Fragment<'a> {
 /// Finds the TCP segment in `data`, a packet that begins as `link` says.
 #[inline]
 #[must_use]
-pub fn segment(link: LinkType, data: &[u8]) -> Parsed<'_> {
+pub(super) fn segment(link: LinkType, data: &[u8]) -> Parsed<'_> {
     if link == LinkType::ETHERNET
         && let Some(segment) = plain(data)
     {

@@ -19,7 +19,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Decode captures (pcap and pcapng) to the end of the files
-    Decode(Decode),
+    Decode(Box<Decode>),
     /// List the findings that rtmpctl can report, or explain one
     Rules {
         /// The code to explain, e.g. chunk.sync-lost

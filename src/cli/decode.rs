@@ -123,14 +123,15 @@ fn report(counts: &Counts, decode: &Decode) {
     if decode.shared.verbose > 0 {
         say(&format!(
             "rtmpctl: {} packets, {} RTMP connections, {} other TCP connections ({} segments), {} packets without TCP, \
-             {} unreadable, {} of unknown link types",
+             {} unreadable, {} of unknown link types, {} incomplete IP datagrams",
             counts.packets,
             counts.rtmp_connections,
             counts.flows.other_connections,
             counts.flows.other_segments,
             counts.not_tcp,
             counts.malformed,
-            counts.unknown_link
+            counts.unknown_link,
+            counts.incomplete_datagrams
         ));
     }
 }

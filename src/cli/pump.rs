@@ -35,7 +35,7 @@ struct Show {
 }
 
 enum Printer {
-    Json(json::Writer),
+    Json(Box<json::Writer>),
     Table(Box<table::Writer>),
 }
 
@@ -62,7 +62,7 @@ impl Pump {
             Format::Json => {
                 let mut writer = json::Writer::new(settings.shown, files, limits.clone());
                 writer.start(&mut buffer, command, source);
-                Printer::Json(writer)
+                Printer::Json(Box::new(writer))
             }
             Format::Table => {
                 let style = table::Style { color: settings.color, width: settings.width };

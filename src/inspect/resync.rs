@@ -69,20 +69,17 @@ pub(super) fn find(bytes: &[u8], from: usize, known: &Known<'_>, last: bool) -> 
         if !starts(&bytes[at..]) {
             continue;
         }
-        match best(bytes, at, known) {
-            Some((walk, chunk_size)) => {
-                // A wrong chunk size would invent messages, so one that was not known has to prove itself too.
-                let size_proven =
-                    known.chunk_size.is_some() || walk.splits > 0 || walk.starts >= MANY || last;
-                let certain =
-                    walk.bits >= ENOUGH && (walk.starts >= 2 || walk.splits >= 4) && size_proven;
-                let fits = last && walk.exact && walk.bits >= ENOUGH_AT_END;
-                if certain || fits {
-                    return Search::Found(Found { at, chunk_size });
-                }
-                undecided.get_or_insert(at);
+        if let Some((walk, chunk_size)) = best(bytes, at, known) {
+            // A wrong chunk size would invent messages, so one that was not known has to prove itself too.
+            let size_proven =
+                known.chunk_size.is_some() || walk.splits > 0 || walk.starts >= MANY || last;
+            let certain =
+                walk.bits >= ENOUGH && (walk.starts >= 2 || walk.splits >= 4) && size_proven;
+            let fits = last && walk.exact && walk.bits >= ENOUGH_AT_END;
+            if certain || fits {
+                return Search::Found(Found { at, chunk_size });
             }
-            None => {}
+            undecided.get_or_insert(at);
         }
     }
     Search::Undecided(

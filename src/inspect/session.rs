@@ -74,9 +74,9 @@ impl Session {
             "connect" => {
                 let field =
                     |key: &str| command.object.as_ref().and_then(|object| text(object, key));
-                self.app = field("app").or(self.app.take());
-                self.tc_url = field("tcUrl").or(self.tc_url.take());
-                self.client_software = field("flashVer").or(self.client_software.take());
+                self.app = field("app").or_else(|| self.app.take());
+                self.tc_url = field("tcUrl").or_else(|| self.tc_url.take());
+                self.client_software = field("flashVer").or_else(|| self.client_software.take());
             }
             "publish" | "play" | "play2" if self.stream_name.is_none() => {
                 let first = command.arguments.first();

@@ -131,8 +131,8 @@ impl Tracks {
                 && track.message_stream_id == key.message_stream_id
                 && track.media == Media::Video
             {
-                track.width = track.width.or(number("width").map(|n| n as u32));
-                track.height = track.height.or(number("height").map(|n| n as u32));
+                track.width = track.width.or_else(|| number("width").map(|n| n as u32));
+                track.height = track.height.or_else(|| number("height").map(|n| n as u32));
             }
         }
     }

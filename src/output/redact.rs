@@ -66,12 +66,11 @@ impl Redactor {
         let secrets = self.secrets.entry(record.connection.unwrap_or(0)).or_default();
         let mut masked = command.clone();
         let mut found = Vec::new();
-        if NAMED.contains(&command.name()) {
-            if let Some(Value::String(name) | Value::LongString(name)) =
+        if NAMED.contains(&command.name())
+            && let Some(Value::String(name) | Value::LongString(name)) =
                 masked.arguments.first_mut()
-            {
-                mask_name(name, &mut found);
-            }
+        {
+            mask_name(name, &mut found);
         }
         if command.name() == "play2"
             && let Some(Value::Object(entries)) = masked.arguments.first_mut()

@@ -47,7 +47,7 @@ impl fmt::Display for Endpoint {
 ///
 /// Two words are hashed for IPv4. Feed it to a hasher with a random seed: peers choose their ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlowKey(Ends);
+pub(crate) struct FlowKey(Ends);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ends {
@@ -59,7 +59,7 @@ impl FlowKey {
     /// The key of the connection between two ends, and whether `src` is the first of them.
     #[inline]
     #[must_use]
-    pub fn new(src: Endpoint, dst: Endpoint) -> (Self, bool) {
+    pub(crate) fn new(src: Endpoint, dst: Endpoint) -> (Self, bool) {
         if let (Address::V4(a), Address::V4(b)) = (src.address, dst.address) {
             // Host and port as one number each: one comparison gives the order, and the halves come back out.
             let a = u64::from(u32::from_be_bytes(a)) << 16 | u64::from(src.port);

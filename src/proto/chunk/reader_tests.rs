@@ -382,8 +382,8 @@ proptest! {
         while !(queue.is_empty() && open.is_empty()) {
             let pick = turn.next().unwrap_or(0) as usize;
             let can_open = queue.front().is_some_and(|m| open.iter().all(|(o, _)| o.csid != m.csid));
-            if can_open && (open.is_empty() || pick % 3 == 0) {
-                if pick % 5 == 0 && let Some(size) = sizes.next() {
+            if can_open && (open.is_empty() || pick.is_multiple_of(3)) {
+                if pick.is_multiple_of(5) && let Some(size) = sizes.next() {
                     let m = set_chunk_size(size);
                     writer.write(&outgoing(&m), &mut bytes);
                     expected.push(m);

@@ -70,7 +70,7 @@ pub struct Multichannel {
 /// Decodes the header of an audio message of `length` bytes, of which `head` are the first. Sequence headers,
 /// multichannel configurations and the tracks behind the first need more than a header: see [`wants_whole`].
 #[must_use]
-pub fn decode(head: &[u8], length: usize) -> (Audio, Option<Fault>) {
+pub(super) fn decode(head: &[u8], length: usize) -> (Audio, Option<Fault>) {
     let head = &head[..head.len().min(length)];
     let mut audio = Audio::default();
     let mut c = Cursor::new(head);
@@ -84,7 +84,7 @@ pub fn decode(head: &[u8], length: usize) -> (Audio, Option<Fault>) {
 /// Whether [`decode`] has a use for more of a message than its first bytes, `head`: two of them tell, or those of
 /// the modifiers and two more.
 #[must_use]
-pub fn wants_whole(head: &[u8]) -> bool {
+pub(super) fn wants_whole(head: &[u8]) -> bool {
     match head {
         [first, ..] if first >> 4 == ENHANCED => {
             // Sequence start, multichannel configuration and multitrack; a chain that was cut is wanted too.

@@ -152,6 +152,8 @@ impl AudioPacketType {
         }
     }
 
+    /// The number on the wire.
+    #[must_use]
     pub const fn number(self) -> u8 {
         match self {
             Self::SequenceStart => 0,

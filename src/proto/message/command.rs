@@ -50,7 +50,9 @@ pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Command, 
             fault =
                 fault.or(Some(Fault::broken(0, "command name", "the first value is no string")));
         }
-        None => fault = fault.or(Some(Fault::short(0, "command name", 3, payload.len() as u64))),
+        None => {
+            fault = fault.or_else(|| Some(Fault::short(0, "command name", 3, payload.len() as u64)))
+        }
     }
     if let Some(&Value::Number(id)) = values.peek() {
         command.transaction_id = Some(id);

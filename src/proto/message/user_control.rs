@@ -107,7 +107,7 @@ pub struct UserControl {
 
 /// Decodes a payload. What follows the fields of the event, as the hash of a verification response does, is not read.
 #[must_use]
-pub fn decode(payload: &[u8]) -> (UserControl, Option<Fault>) {
+pub(super) fn decode(payload: &[u8]) -> (UserControl, Option<Fault>) {
     let mut message = UserControl::default();
     let fault = walk(payload, &mut message).err();
     (message, fault)

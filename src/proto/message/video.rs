@@ -52,7 +52,7 @@ pub struct VideoTrack {
 /// Decodes the header of a video message of `length` bytes, of which `head` are the first. Sequence headers, metadata
 /// and the tracks behind the first need more than a header: see [`wants_whole`].
 #[must_use]
-pub fn decode(head: &[u8], length: usize) -> (Video, Option<Fault>) {
+pub(super) fn decode(head: &[u8], length: usize) -> (Video, Option<Fault>) {
     let head = &head[..head.len().min(length)];
     let mut video = Video::default();
     let mut c = Cursor::new(head);
@@ -66,7 +66,7 @@ pub fn decode(head: &[u8], length: usize) -> (Video, Option<Fault>) {
 /// Whether [`decode`], or whoever reads metadata, has a use for more of a message than its first bytes, `head`: two of
 /// them tell, or those of the modifiers and two more.
 #[must_use]
-pub fn wants_whole(head: &[u8]) -> bool {
+pub(super) fn wants_whole(head: &[u8]) -> bool {
     match head {
         [first, ..] if first & 0x80 != 0 => {
             // Sequence starts, metadata and multitrack; a chain of modifiers that was cut is wanted too.

@@ -244,6 +244,8 @@ impl VideoPacketType {
         }
     }
 
+    /// The number on the wire.
+    #[must_use]
     pub const fn number(self) -> u8 {
         match self {
             Self::SequenceStart => 0,

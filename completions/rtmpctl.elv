@@ -1,0 +1,76 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[rtmpctl] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'rtmpctl'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'rtmpctl'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand decode 'Decode captures (pcap and pcapng) to the end of the files'
+            cand rules 'List the findings that rtmpctl can report, or explain one'
+            cand schema 'Print the JSON Schema of the records'
+            cand completions 'Print the completions of a shell'
+            cand man 'Print the man page, or write all of them into a directory'
+        }
+        &'rtmpctl;decode'= {
+            cand --port 'Take connections on these ports for RTMP even without a handshake (1935 always is)'
+            cand --decode-as 'Take every TCP connection for the given protocol'
+            cand -f 'How to print records'
+            cand --format 'How to print records'
+            cand -o 'Write records there instead of to standard output'
+            cand --output 'Write records there instead of to standard output'
+            cand --only 'Keep only these events or message kinds'
+            cand --skip 'Drop these events or message kinds'
+            cand --connection 'Keep only these connections'
+            cand --direction 'Keep only this direction'
+            cand --payload 'Show message payloads'
+            cand --payload-bytes 'Show at most so many bytes of each payload [default: all]'
+            cand --write-flv 'Record each published stream as FLV into this directory'
+            cand --write-pcapng 'Record the traffic as pcapng'
+            cand --fail-on 'Exit with status 1 if a finding of this severity or worse was reported'
+            cand --color 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed'
+            cand --chunks 'Also print each chunk'
+            cand --frames 'In tables, a row per audio or video frame instead of one per track and second'
+            cand --show-keys 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
+            cand -q 'Less on standard error'
+            cand --quiet 'Less on standard error'
+            cand -v 'More on standard error'
+            cand --verbose 'More on standard error'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rtmpctl;rules'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rtmpctl;schema'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rtmpctl;completions'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rtmpctl;man'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,108 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_rtmpctl_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_rtmpctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_rtmpctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_rtmpctl_using_subcommand
+    set -l cmd (__fish_rtmpctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -s h -l help -d 'Print help'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -s V -l version -d 'Print version'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "decode" -d 'Decode captures (pcap and pcapng) to the end of the files'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "rules" -d 'List the findings that rtmpctl can report, or explain one'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "schema" -d 'Print the JSON Schema of the records'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "man" -d 'Print the man page, or write all of them into a directory'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l port -d 'Take connections on these ports for RTMP even without a handshake (1935 always is)' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l decode-as -d 'Take every TCP connection for the given protocol' -r -f -a "rtmp\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s f -l format -d 'How to print records' -r -f -a "table\t'Aligned rows for people'
+json\t'One JSON object a line'"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s o -l output -d 'Write records there instead of to standard output' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l only -d 'Keep only these events or message kinds' -r -f -a "start\t''
+connection_opened\t''
+handshake\t''
+chunk\t''
+message\t''
+gap\t''
+finding\t''
+connection_closed\t''
+summary\t''
+set_chunk_size\t''
+abort\t''
+acknowledgement\t''
+user_control\t''
+window_acknowledgement_size\t''
+set_peer_bandwidth\t''
+audio\t''
+video\t''
+data\t''
+shared_object\t''
+command\t''
+aggregate\t''
+unknown\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l skip -d 'Drop these events or message kinds' -r -f -a "start\t''
+connection_opened\t''
+handshake\t''
+chunk\t''
+message\t''
+gap\t''
+finding\t''
+connection_closed\t''
+summary\t''
+set_chunk_size\t''
+abort\t''
+acknowledgement\t''
+user_control\t''
+window_acknowledgement_size\t''
+set_peer_bandwidth\t''
+audio\t''
+video\t''
+data\t''
+shared_object\t''
+command\t''
+aggregate\t''
+unknown\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l connection -d 'Keep only these connections' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l direction -d 'Keep only this direction' -r -f -a "c2s\t'Client to server'
+s2c\t'Server to client'"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l payload -d 'Show message payloads' -r -f -a "none\t''
+hex\t''
+base64\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l payload-bytes -d 'Show at most so many bytes of each payload [default: all]' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l write-flv -d 'Record each published stream as FLV into this directory' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l write-pcapng -d 'Record the traffic as pcapng' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l fail-on -d 'Exit with status 1 if a finding of this severity or worse was reported' -r -f -a "info\t''
+warning\t''
+error\t''
+never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l color -d 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l chunks -d 'Also print each chunk'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s q -l quiet -d 'Less on standard error'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s v -l verbose -d 'More on standard error'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand rules" -s h -l help -d 'Print help'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand schema" -s h -l help -d 'Print help'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand man" -s h -l help -d 'Print help'

@@ -1,0 +1,353 @@
+//! The program as a user meets it: exit statuses, streams, bad input, completions.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A directory that goes when the test does.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("rtmpctl-cli-{}-{n}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn rtmpctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rtmpctl"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    for variable in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs to the end: status, stdout, stderr.
+fn done(output: Output) -> (i32, String, String) {
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn decode(arguments: &[&str], file: &Path) -> (i32, String, String) {
+    done(rtmpctl().arg("decode").args(arguments).arg(file).output().unwrap())
+}
+
+/// A pcap file header with one Ethernet packet of these bytes.
+fn pcap(packets: &[&[u8]]) -> Vec<u8> {
+    let mut out = vec![
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0,
+    ];
+    for packet in packets {
+        out.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        out.extend((packet.len() as u32).to_le_bytes());
+        out.extend((packet.len() as u32).to_le_bytes());
+        out.extend(*packet);
+    }
+    out
+}
+
+#[test]
+fn files_that_cannot_be_decoded_say_what_they_are_and_exit_2() {
+    let scratch = Scratch::new();
+    for (name, bytes, says) in [
+        ("empty", &b""[..], "empty"),
+        ("text", b"12:00:00.000000 IP 10.0.0.1.1935 > 10.0.0.2.40000: Flags [P.]", "text"),
+        ("gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03xxxxxxxxxxxxxxxx", "gzip"),
+        ("flv", b"FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00", "FLV"),
+        (
+            "noise",
+            b"\x01\x02\x03\x04\x05\x06\x07\x08\x80\x81\x82\x83",
+            "not a pcap or pcapng capture",
+        ),
+    ] {
+        let path = scratch.file(name, bytes);
+        let (status, out, error) = decode(&[], &path);
+        assert_eq!((status, out.as_str()), (2, ""), "{name}: {error}");
+        assert!(error.contains(says), "{name}: {error}");
+        assert!(error.contains(path.to_str().unwrap()), "{name}: {error}");
+        assert_eq!(error.lines().count(), 1, "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_capture_without_rtmp_exits_0_and_says_so() {
+    let scratch = Scratch::new();
+    let udp = [0u8; 60];
+    for (name, bytes, says) in
+        [("none", pcap(&[]), "holds no packets"), ("other", pcap(&[&udp]), "none of the 1 packets")]
+    {
+        let (status, out, error) = decode(&["-f", "json"], &scratch.file(name, &bytes));
+        assert_eq!(status, 0, "{error}");
+        assert_eq!(out.lines().count(), 1, "only the start line: {out}");
+        assert!(error.contains("no RTMP found") && error.contains(says), "{error}");
+        let (_, _, quiet) = decode(&["-q"], &scratch.file(name, &bytes));
+        assert_eq!(quiet, "");
+    }
+}
+
+#[test]
+fn a_truncated_capture_gives_what_was_before_a_finding_and_status_0() {
+    let scratch = Scratch::new();
+    let whole = fs::read(testdata("quickstart.pcap")).unwrap();
+    let path = scratch.file("cut.pcap", &whole[..whole.len() / 2]);
+    let (status, out, _) = decode(&["-f", "json"], &path);
+    assert_eq!(status, 0);
+    let records: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.iter().filter(|r| r["event"] == "message").count() > 100);
+    let truncated: Vec<_> = records.iter().filter(|r| r["code"] == "capture.truncated").collect();
+    assert_eq!(truncated.len(), 1);
+    assert_eq!(records.last().unwrap()["event"], "summary");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_permission_exits_2() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let path = scratch.file("secret.pcap", &pcap(&[]));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
+    if fs::File::open(&path).is_ok() {
+        return; // root may read everything, so there is nothing to see
+    }
+    let (status, out, error) = decode(&[], &path);
+    assert_eq!((status, out.as_str()), (2, ""));
+    assert!(
+        error.contains("secret.pcap") && error.to_lowercase().contains("permission"),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_usage_exits_2_and_help_and_version_exit_0() {
+    for (arguments, status) in [
+        (&["decode"][..], 2),
+        (&["nonsense"], 2),
+        (&[], 2),
+        (&["decode", "--port", "x", "f"], 2),
+        (&["decode", "-q", "-v", "f"], 2),
+        (&["--help"], 0),
+        (&["decode", "-h"], 0),
+        (&["--version"], 0),
+    ] {
+        let (code, out, error) = done(rtmpctl().args(arguments).output().unwrap());
+        assert_eq!(code, status, "{arguments:?}: {error}");
+        assert_eq!(out.is_empty(), status == 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn standard_input_is_read_as_it_comes() {
+    let whole = fs::read(testdata("quickstart.pcap")).unwrap();
+    let mut child = rtmpctl()
+        .args(["decode", "-f", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    // Half of it, and the pipe stays open: what is in it has to come out before any more goes in.
+    input.write_all(&whole[..whole.len() / 2]).unwrap();
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    while !seen.windows(9).any(|w| w == b"\"publish\"") {
+        let n = output.read(&mut buffer).unwrap();
+        assert!(n > 0, "the output ended early");
+        seen.extend_from_slice(&buffer[..n]);
+    }
+    input.write_all(&whole[whole.len() / 2..]).unwrap();
+    drop(input);
+    output.read_to_end(&mut seen).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let (_, direct, _) = decode(&["-f", "json"], &testdata("quickstart.pcap"));
+    assert!(text(&seen).lines().skip(1).eq(direct.lines().skip(1)));
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_success() {
+    let mut child = rtmpctl()
+        .args(["decode", "-f", "json", "--payload", "hex"])
+        .arg(testdata("large-message.pcap"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let (status, _, error) = done(child.wait_with_output().unwrap());
+    assert_eq!((status, error.as_str()), (0, ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_message_and_status_2() {
+    let output = rtmpctl()
+        .args(["decode", "-f", "json", "-o", "/dev/full"])
+        .arg(testdata("quickstart.pcap"))
+        .output()
+        .unwrap();
+    let (status, _, error) = done(output);
+    assert_eq!(status, 2);
+    assert!(error.contains("cannot write to /dev/full"), "{error}");
+}
+
+#[test]
+fn the_output_file_holds_what_standard_output_would() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("out.json");
+    let (status, out, _) =
+        decode(&["-f", "json", "-o", path.to_str().unwrap()], &testdata("ipv6.pcap"));
+    assert_eq!((status, out.as_str()), (0, ""));
+    let (_, direct, _) = decode(&["-f", "json"], &testdata("ipv6.pcap"));
+    assert_eq!(fs::read_to_string(path).unwrap(), direct);
+    let (status, _, error) = decode(&["-o", scratch.0.to_str().unwrap()], &testdata("ipv6.pcap"));
+    assert_eq!(status, 2);
+    assert!(error.contains("cannot write"), "{error}");
+}
+
+#[test]
+fn fail_on_counts_findings_whatever_the_filters_show() {
+    let file = testdata("one-lost-segment.pcap");
+    for (arguments, status) in [
+        (&["--fail-on", "error"][..], 0),
+        (&["--fail-on", "warning"], 1),
+        (&["--fail-on", "info"], 1),
+        (&["--fail-on", "never"], 0),
+        (&["--fail-on", "warning", "--only", "summary"], 1),
+        (&[], 0),
+    ] {
+        assert_eq!(decode(arguments, &file).0, status, "{arguments:?}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_unless_asked_for() {
+    let file = testdata("one-lost-segment.pcap");
+    let escapes = |arguments: &[&str], variable: Option<(&str, &str)>| {
+        let output =
+            rtmpctl().arg("decode").args(arguments).arg(&file).envs(variable).output().unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!escapes(&[], None));
+    assert!(escapes(&["--color", "always"], None));
+    assert!(escapes(&[], Some(("CLICOLOR_FORCE", "1"))));
+    assert!(!escapes(&["--color", "never"], Some(("CLICOLOR_FORCE", "1"))));
+    assert!(!escapes(&["-f", "json", "--color", "always"], None));
+}
+
+#[test]
+fn keys_are_masked_everywhere_unless_they_are_asked_for() {
+    const KEY: &str = "live_s3cr3tk3y_8f3a1c5e7b9d";
+    let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let file = testdata("quickstart.pcap");
+    for arguments in [
+        &["-f", "json", "--payload", "hex"][..],
+        &["-f", "json", "--payload", "base64"],
+        &["-f", "json", "--chunks"],
+        &["--payload", "hex"],
+        &["--frames"],
+        &["-v"],
+    ] {
+        let (_, out, error) = decode(arguments, &file);
+        assert!(!out.contains(KEY) && !error.contains(KEY), "{arguments:?}");
+        assert!(!out.contains(&hex), "{arguments:?}");
+        assert!(!out.contains("s3cr3t"), "{arguments:?}");
+        // Base64 of the key at each of the three alignments.
+        for part in ["czNjcjN0azN5", "MzY3IzdGszeV8", "zM2NyM3RrM3lf"] {
+            assert!(!out.contains(part), "{arguments:?}");
+        }
+        let (_, out, _) = decode(&[arguments, &["--show-keys"]].concat(), &file);
+        assert!(
+            out.contains(KEY) || out.contains(&hex) || arguments.contains(&"base64"),
+            "{arguments:?}"
+        );
+    }
+    let (_, out, _) = decode(&["-f", "json", "--payload", "hex", "--only", "command"], &file);
+    assert!(out.contains(&"**".repeat(KEY.len())));
+}
+
+#[test]
+fn the_committed_completions_are_what_the_program_prints() {
+    for (shell, file) in [
+        ("bash", "rtmpctl.bash"),
+        ("zsh", "_rtmpctl"),
+        ("fish", "rtmpctl.fish"),
+        ("powershell", "_rtmpctl.ps1"),
+        ("elvish", "rtmpctl.elv"),
+    ] {
+        let (status, out, _) = done(rtmpctl().args(["completions", shell]).output().unwrap());
+        assert_eq!(status, 0);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(file);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &out).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            out == committed,
+            "completions/{file} is stale: rtmpctl completions {shell} > completions/{file}"
+        );
+    }
+}
+
+#[test]
+fn man_pages_come_out_whole() {
+    let (status, out, _) = done(rtmpctl().arg("man").output().unwrap());
+    assert_eq!(status, 0);
+    assert!(out.contains(".TH rtmpctl 1"), "{out}");
+    let scratch = Scratch::new();
+    let (status, out, _) = done(rtmpctl().arg("man").arg(&scratch.0).output().unwrap());
+    assert_eq!((status, out.as_str()), (0, ""));
+    let page = fs::read_to_string(scratch.0.join("rtmpctl-decode.1")).unwrap();
+    assert!(page.contains("fail\\-on"), "{page}");
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let (status, list, _) = done(rtmpctl().arg("rules").output().unwrap());
+    assert_eq!(status, 0);
+    assert!(list.lines().any(|line| line.starts_with("chunk.sync-lost")), "{list}");
+    for line in list.lines() {
+        let code = line.split_whitespace().next().unwrap();
+        let (status, out, _) = done(rtmpctl().args(["rules", code]).output().unwrap());
+        assert_eq!(status, 0);
+        assert!(out.starts_with(code) && out.contains("Meaning:") && out.contains("Fix:"), "{out}");
+    }
+    let (status, _, error) = done(rtmpctl().args(["rules", "no.such"]).output().unwrap());
+    assert_eq!(status, 2);
+    assert!(error.contains("no.such"));
+}
+
+#[test]
+fn the_schema_is_json() {
+    let (status, out, _) = done(rtmpctl().arg("schema").output().unwrap());
+    assert_eq!(status, 0);
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
