@@ -1,17 +1,354 @@
-//! stub
-/// Rule
+//! The registry of every finding: what its code means, who has trouble with it and what to do.
+
+use super::Severity;
+
+/// What is to be said about a finding besides the sentence that reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
+    /// The stable name: `chunk.sync-lost`.
     pub code: &'static str,
-    pub severity: super::Severity,
+    /// How bad it is where nothing speaks for another severity.
+    pub severity: Severity,
+    /// What it is, in one line.
     pub title: &'static str,
+    /// What it means, in two or three sentences.
     pub meaning: &'static str,
+    /// Who has trouble with it.
     pub breaks_on: &'static str,
+    /// What to do about it.
     pub fix: &'static str,
+    /// The section of a specification that it rests on, where there is one.
     pub spec: Option<&'static str>,
 }
-/// r
-pub const RULES: &[Rule] = &[];
-/// r
+
+/// The rule of a code.
+#[must_use]
 pub fn rule(code: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|r| r.code == code)
+    let at = RULES.binary_search_by(|rule| rule.code.cmp(code)).ok()?;
+    RULES.get(at)
+}
+
+/// Every rule, sorted by its code.
+pub const RULES: &[Rule] = &[
+    Rule {
+        code: "capture.begins-inside",
+        severity: Severity::Info,
+        title: "The capture begins inside the connection",
+        meaning: "The handshake and the first messages were sent before the capture began. Decoding starts at the \
+                  first place that proves to be a chunk header, with a chunk size worked out from the bytes; what \
+                  lies before it is skipped. Stream names, codec configuration and absolute timestamps may be \
+                  missing until they are sent again.",
+        breaks_on: "Nobody: the peers are not affected, only what can be said about the connection.",
+        fix: "Start the capture before the client connects, or let the client reconnect while capturing.",
+        spec: None,
+    },
+    Rule {
+        code: "capture.damaged",
+        severity: Severity::Warning,
+        title: "A part of the capture file cannot be read as it should",
+        meaning: "A record of the file contradicts itself or the format, and is skipped or read as well as it goes. \
+                  Packets in the skipped bytes are missing, which shows as gaps in the connections that they \
+                  belonged to.",
+        breaks_on: "Every reader of the file; some refuse it as a whole.",
+        fix: "Copy or capture the file again. A transfer in text mode and a full disk are the usual causes.",
+        spec: None,
+    },
+    Rule {
+        code: "capture.truncated",
+        severity: Severity::Warning,
+        title: "The capture file ends inside a record",
+        meaning: "The last record of the file is shorter than it says it is. Everything before it was read; the \
+                  packet that it held is missing.",
+        breaks_on: "Readers that treat it as an error; the connections themselves are not affected.",
+        fix: "Stop the capturing program with Ctrl-C and not by killing it, and let it write packets as they come \
+              (tcpdump -U).",
+        spec: None,
+    },
+    Rule {
+        code: "capture.unknown-link",
+        severity: Severity::Error,
+        title: "Packets of a link type that is not read",
+        meaning: "The interface was captured with a link type whose headers are not known here, so that the IP \
+                  packets in it cannot be found. It is reported once for each such link type; packets of other \
+                  interfaces in the same file are read.",
+        breaks_on: "Only the analysis: what was sent over that interface is invisible.",
+        fix: "Capture on an interface with Ethernet, Linux cooked, loopback or raw IP headers, or convert the link \
+              layer with editcap.",
+        spec: None,
+    },
+    Rule {
+        code: "chunk.abort",
+        severity: Severity::Warning,
+        title: "An unfinished message was aborted",
+        meaning: "The sender gave up a message in the middle with an Abort message, and its receiver drops the part \
+                  that it has. This is legal, but almost no sender does it.",
+        breaks_on: "Servers and clients that ignore Abort: they go on waiting for the rest of the message and take \
+                    the next one for it (bluenviron/mediamtx#4673 is about support for it).",
+        fix: "Send messages to their end; drop frames before their first chunk is written.",
+        spec: Some("RTMP 1.0 §5.4.2"),
+    },
+    Rule {
+        code: "chunk.csid-long-form",
+        severity: Severity::Info,
+        title: "A chunk stream id is written in more bytes than it needs",
+        meaning: "Ids up to 63 fit into one byte and ids up to 319 into two. The longer form says the same, so \
+                  nothing is lost but the bytes.",
+        breaks_on: "Receivers that tell chunk streams apart by the raw bytes of the header; peers with weak support \
+                    for ids from 64 on (HaishinKit/HaishinKit.swift#319, gwuhaolin/livego#51) meet the same forms.",
+        fix: "Write each id in the shortest form that holds it.",
+        spec: Some("RTMP 1.0 §5.3.1.1"),
+    },
+    Rule {
+        code: "chunk.ext-ts-missing-t3",
+        severity: Severity::Warning,
+        title: "Format 3 chunks do not repeat the extended timestamp",
+        meaning: "Once a timestamp or delta needs more than 24 bits, each format 3 chunk of the message is to repeat \
+                  the extended timestamp field. This sender leaves it out, so that a receiver which follows the \
+                  specification swallows four bytes of payload per chunk. Reading goes on here because the \
+                  repetition is looked for and not assumed.",
+        breaks_on: "Receivers that always skip four bytes: streams break when timestamps pass 16,777,215 ms, 4 h 39 \
+                    min and 37 s after zero (obsproject/obs-studio#10097, ossrs/srs#4365, \
+                    KallDrexx/rust-media-libs#15).",
+        fix: "Repeat the field in every format 3 chunk of such a message. As a stopgap, restart the stream before \
+              the boundary, or announce chunks so large that messages are not split.",
+        spec: Some("RTMP 1.0 §5.3.1.3"),
+    },
+    Rule {
+        code: "chunk.fmt0-mid-message",
+        severity: Severity::Error,
+        title: "A new message header inside an unfinished message",
+        meaning: "A chunk with a header of format 0, 1 or 2 came on a chunk stream whose last message still lacked \
+                  bytes; those have to come in format 3 chunks. The unfinished message is dropped and a new one \
+                  begins. Where many occur, the chunk size in force on the two sides differs.",
+        breaks_on: "Servers that close the connection on it, SRS among them, and those that append the new payload \
+                    to the old one (zenomt/rtmfp-cpp#19).",
+        fix: "Finish each message, or send Abort, before the next one on the same chunk stream; check that a new \
+              chunk size takes effect right behind its Set Chunk Size.",
+        spec: Some("RTMP 1.0 §5.3.1"),
+    },
+    Rule {
+        code: "chunk.fresh-fmt1",
+        severity: Severity::Info,
+        title: "A chunk stream begins with a format 1 header",
+        meaning: "A format 1 header takes its message stream id from the header before it, and there is none. Zero \
+                  is assumed, and the timestamp delta counts from zero. librtmp sends its ping answers in this way.",
+        breaks_on: "Strict receivers that want format 0 first; SRS has an exception for it in its source.",
+        fix: "Begin each chunk stream with a format 0 header.",
+        spec: Some("RTMP 1.0 §5.3.1.2.1"),
+    },
+    Rule {
+        code: "chunk.resynced",
+        severity: Severity::Warning,
+        title: "The chunk framing was found again",
+        meaning: "After missing or unreadable bytes, decoding goes on at a place where the headers that follow \
+                  prove each other. What lies between is skipped and its messages are lost to the analysis. \
+                  Timestamps may be uncertain until the next format 0 header of their chunk stream.",
+        breaks_on: "Nobody where the capture is what lacks the bytes. A real receiver cannot do this: where the \
+                    bytes were sent like that, it fails at the first of them.",
+        fix: "Look at the gap or the lost framing reported before it: that is the cause.",
+        spec: None,
+    },
+    Rule {
+        code: "chunk.size-invalid",
+        severity: Severity::Error,
+        title: "Set Chunk Size announces a size that is not allowed",
+        meaning: "A chunk size is between 1 and 2,147,483,647 bytes; the top bit has to be zero. A size of 0 is \
+                  ignored here, and a top bit is dropped.",
+        breaks_on: "Most receivers: they close the connection, divide by zero, or take the number for negative \
+                    (ossrs/srs#160, ossrs/srs#541, Red5/red5-server#379).",
+        fix: "Announce a size from 128 up to 65,536; 4,096 is what most senders use.",
+        spec: Some("RTMP 1.0 §5.4.1"),
+    },
+    Rule {
+        code: "chunk.sync-lost",
+        severity: Severity::Error,
+        title: "The bytes are no chunk header any more",
+        meaning: "The next chunk should begin here, but what is there continues nothing or would be an impossible \
+                  message. Usually the sender split a message at another size than it announced, a receiver's \
+                  view of the extended timestamp differs, or the bytes were damaged on their way. The next \
+                  header is searched for.",
+        breaks_on: "Every receiver: the connection fails here, often with an error about an unknown message type or \
+                    a message that is too large (ossrs/srs#1006, sallar/mac-local-rtmp-server#28).",
+        fix: "Look at what came right before: a Set Chunk Size, the first timestamp above 16,777,215, or the first \
+              message longer than a chunk.",
+        spec: Some("RTMP 1.0 §5.3.1"),
+    },
+    Rule {
+        code: "chunk.type-unknown",
+        severity: Severity::Error,
+        title: "A message type that RTMP does not define",
+        meaning: "The message has a type id outside the defined ones (1 to 6, 8, 9, 15 to 20 and 22). It is framed \
+                  correctly, but its content means nothing. It is often the first sign that sender and receiver \
+                  disagree about the chunk framing.",
+        breaks_on: "Servers that close the connection on it (bluenviron/mediamtx#4006, \
+                    josephnhtam/live-streaming-server-net#97); others ignore it.",
+        fix: "Check what the sender wrote before it; send private data as a data message (type 18).",
+        spec: Some("RTMP 1.0 §5.4"),
+    },
+    Rule {
+        code: "chunk.unfinished",
+        severity: Severity::Info,
+        title: "A direction ends inside a message",
+        meaning: "The connection or the capture ended before the last message, or the last chunk header, was \
+                  complete. What was there of it is not shown as a message.",
+        breaks_on: "The last frame is lost to the receiver; one that keeps the partial frame may stop on it.",
+        fix: "Nothing where the capture was stopped. Else let the sender finish its messages and send deleteStream \
+              before it closes.",
+        spec: None,
+    },
+    Rule {
+        code: "chunk.unreadable",
+        severity: Severity::Error,
+        title: "No chunk header was found again",
+        meaning: "The framing was lost, or the capture begins inside the connection, and no place up to the end of \
+                  the direction proved to be a chunk header. Those bytes are counted but not decoded.",
+        breaks_on: "The analysis; where the bytes were sent like that, every receiver.",
+        fix: "Capture more of the connection, best from its start. If it is encrypted or not RTMP, choose the right \
+              port.",
+        spec: None,
+    },
+    Rule {
+        code: "hs.http-on-rtmp",
+        severity: Severity::Error,
+        title: "HTTP was sent to an RTMP port",
+        meaning: "The connection opens with an HTTP request where C0 should be. A player, a browser or a health \
+                  check was given an http:// address with the port of an RTMP server. Servers log it as an \
+                  unexpected version, 71 for GET or 80 for POST.",
+        breaks_on: "The client gets no answer it understands (alfg/docker-nginx-rtmp#56, \
+                    OvenMediaLabs/OvenMediaEngine#662).",
+        fix: "Use an rtmp:// URL for this port, or the port of the web server for http://.",
+        spec: Some("RTMP 1.0 §5.2.2"),
+    },
+    Rule {
+        code: "hs.http-reply",
+        severity: Severity::Error,
+        title: "The server answers in HTTP",
+        meaning: "The answer to the handshake is an HTTP response: the port belongs to a web server or to a proxy \
+                  that speaks HTTP only. Clients report that they expected 3 and got 72, the letter H.",
+        breaks_on: "Every RTMP client (pedroSG94/RootEncoder#268).",
+        fix: "Point the client to the RTMP port, usually 1935, and forward that port as plain TCP.",
+        spec: Some("RTMP 1.0 §5.2.2"),
+    },
+    Rule {
+        code: "hs.incomplete",
+        severity: Severity::Warning,
+        title: "The handshake was not completed",
+        meaning: "The direction ended before its three handshake packets were sent in full. Either the peer did not \
+                  answer, refused what it got, or the connection was only a probe.",
+        breaks_on: "The connection itself: nothing was published or played on it (pedroSG94/RootEncoder#50, \
+                    arut/nginx-rtmp-module#1288).",
+        fix: "See which side stopped, and after which packet. A server that stays silent after C1 may want TLS, \
+              a digest in C1, or be no RTMP server; a client that leaves after S1 may not accept its content.",
+        spec: Some("RTMP 1.0 §5.2"),
+    },
+    Rule {
+        code: "hs.not-rtmp",
+        severity: Severity::Error,
+        title: "The connection does not open with a handshake",
+        meaning: "The first byte is not the version 3 of RTMP, and it is neither HTTP nor TLS. The direction is \
+                  counted but not decoded.",
+        breaks_on: "Every RTMP peer: it closes the connection at the first byte.",
+        fix: "Check what runs on this port. Something in front of the server may send a header of its own first, \
+              such as the PROXY protocol; switch it off or let the server expect it.",
+        spec: Some("RTMP 1.0 §5.2.2"),
+    },
+    Rule {
+        code: "hs.rtmpe",
+        severity: Severity::Error,
+        title: "The connection is encrypted with RTMPE",
+        meaning: "Version 6, 8 or 9 in C0 or S0 announces Adobe's encryption. Its keys are agreed on in the \
+                  handshake and are not in the capture, so that nothing behind the handshake can be read.",
+        breaks_on: "Most servers and clients of today, which do not support it (bluenviron/mediamtx#2269, \
+                    bluenviron/mediamtx#2189).",
+        fix: "Use rtmp:// to inspect the connection, and rtmps:// where encryption is needed.",
+        spec: Some("RTMP 1.0 §5.2.2"),
+    },
+    Rule {
+        code: "hs.tls-on-plain",
+        severity: Severity::Error,
+        title: "TLS where plain RTMP is expected, or the reverse",
+        meaning: "A direction opens with a TLS record. If both do, it is RTMPS and its keys are needed to read it. \
+                  If only one does, an rtmps:// client met a plain port, or a plain client a TLS port, which \
+                  answers with an alert.",
+        breaks_on: "Both sides where only one speaks TLS: the connection closes at once (arut/nginx-rtmp-module#1397, \
+                    arut/nginx-rtmp-module#1605, obsproject/obs-studio#11586).",
+        fix: "Match the scheme to the port: rtmp:// usually goes to 1935 and rtmps:// to 443 or 1936. nginx-rtmp \
+              needs a TLS proxy in front of it.",
+        spec: None,
+    },
+    Rule {
+        code: "hs.version",
+        severity: Severity::Warning,
+        title: "The handshake announces an unusual version",
+        meaning: "C0 or S0 has another version than 3. Versions 0 to 2 belong to earlier products, and 4 to 31 are \
+                  reserved. The handshake is read as that of version 3.",
+        breaks_on: "Servers that check the byte and close the connection.",
+        fix: "Send 3.",
+        spec: Some("RTMP 1.0 §5.2.2"),
+    },
+    Rule {
+        code: "limit.partial-bytes",
+        severity: Severity::Error,
+        title: "An unfinished message was given up to stay within memory",
+        meaning: "The direction had too many bytes in unfinished messages, so that the payload of the oldest was \
+                  dropped; its framing goes on. No real sender needs this much: it is damage or an attack.",
+        breaks_on: "Receivers without such a limit run out of memory; others close the connection.",
+        fix: "Find out who sends messages of many megabytes and does not finish them.",
+        spec: None,
+    },
+    Rule {
+        code: "limit.rtmp-connections",
+        severity: Severity::Error,
+        title: "A connection was given up because too many are open",
+        meaning: "More RTMP connections are open at once than are followed. The one silent longest is closed for \
+                  the analysis; what it sends later is not decoded.",
+        breaks_on: "Only the analysis.",
+        fix: "Split the capture, or filter it to the connections of interest, for instance by address.",
+        spec: None,
+    },
+    Rule {
+        code: "limit.total-bytes",
+        severity: Severity::Error,
+        title: "A connection is no longer decoded, to stay within memory",
+        meaning: "All connections together held too many bytes of unfinished messages. The one that asked for more \
+                  is given up: its bytes are counted, but not decoded. The others go on.",
+        breaks_on: "Only the analysis, unless the peers have as little memory.",
+        fix: "Decode the connections one by one, or find out who leaves so many messages unfinished.",
+        spec: None,
+    },
+    Rule {
+        code: "message.malformed",
+        severity: Severity::Error,
+        title: "The body of a message cannot be read",
+        meaning: "The message is framed correctly, but its content ends too early or breaks the rules of its \
+                  format. The record shows what could be read, and `malformed` says where and why it ended.",
+        breaks_on: "It depends on the message: strict servers close the connection, others ignore the message; a \
+                    broken sequence header makes the track undecodable.",
+        fix: "Look at the offset and reason in the record, with --payload hex for its bytes, and correct the sender.",
+        spec: None,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_sorted_and_found() {
+        assert!(RULES.is_sorted_by(|a, b| a.code < b.code));
+        for each in RULES {
+            assert_eq!(rule(each.code), Some(each));
+        }
+        assert_eq!(rule("chunk"), None);
+    }
+
+    #[test]
+    fn texts_are_whole() {
+        for Rule { code, title, meaning, breaks_on, fix, .. } in RULES {
+            assert!(!title.ends_with('.') && title.len() <= 80, "{code}");
+            for text in [meaning, breaks_on, fix] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{code}: {text}");
+            }
+        }
+    }
 }
