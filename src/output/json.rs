@@ -379,7 +379,7 @@ fn write_audio(line: &mut Line<'_>, audio: &Audio) {
     if let Some(codec) = audio.codec {
         write_audio_codec(line, codec);
     }
-    if audio.codec.is_some() || audio.packet_type.is_some() {
+    if audio.enhanced || audio.codec.is_some() {
         line.raw(if audio.enhanced { b"\"enhanced\":true," } else { b"\"enhanced\":false," });
     }
     if let Some(packet_type) = audio.packet_type {
@@ -428,7 +428,7 @@ fn write_video(line: &mut Line<'_>, video: &Video) {
     if let Some(codec) = video.codec {
         write_video_codec(line, codec);
     }
-    if video.codec.is_some() || video.packet_type.is_some() || video.frame_type.is_some() {
+    if video.enhanced || video.frame_type.is_some() {
         line.raw(if video.enhanced { b"\"enhanced\":true," } else { b"\"enhanced\":false," });
     }
     if let Some(frame_type) = video.frame_type {
@@ -789,13 +789,14 @@ impl Line<'_> {
         self.raw(b"],");
     }
 
-    /// Nanoseconds as seconds with six decimals, rounded down.
+    /// Nanoseconds as seconds with six decimals, rounded towards zero.
     #[inline]
     fn seconds(&mut self, nanoseconds: i64) {
-        if nanoseconds < 0 {
+        let micros = nanoseconds.unsigned_abs() / 1000;
+        // Where the capture's clock was set back, a packet can be from before the first.
+        if nanoseconds < 0 && micros > 0 {
             self.0.push(b'-');
         }
-        let micros = nanoseconds.unsigned_abs() / 1000;
         self.digits(micros / 1_000_000);
         self.0.push(b'.');
         super::time::push_padded::<6>(self.0, micros % 1_000_000);
