@@ -1,0 +1,731 @@
+//! Records of every event and every body, made here and not decoded: also those that no capture at hand has.
+
+use std::sync::Arc;
+
+use rtmpctl::Limits;
+use rtmpctl::inspect::{
+    CloseKind, Closed, ClosedBy, Codec, Event, Finding, Gap, GapCause, Handshake, HandshakeFields,
+    Interval, Media, MessageRecord, Opened, Place, Record, Severity, Summary, Track, Transport,
+};
+use rtmpctl::output::json::Writer;
+use rtmpctl::output::payload::{Form, Shown};
+use rtmpctl::proto::amf::{External, Instance, Traits, Value};
+use rtmpctl::proto::chunk::{self, Chunk};
+use rtmpctl::proto::codec::{AudioConfig, Level, VideoConfig};
+use rtmpctl::proto::fault::Fault;
+use rtmpctl::proto::handshake::SoftwareVersion;
+use rtmpctl::proto::handshake::digest::{DigestFound, Scheme};
+use rtmpctl::proto::message::{
+    self, Audio, AudioCodec, AudioPacketType, AudioTrack, Body, ChannelOrder, Command, Control,
+    Data, EventType, FourCc, FrameType, Kind, LimitType, ModEx, Multichannel, Multitrack,
+    UserControl, Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack,
+};
+use rtmpctl::proto::{Direction, Span};
+
+/// Writes synthetic records one after the other.
+struct Lines {
+    writer: Writer,
+    out: Vec<u8>,
+    seq: u64,
+}
+
+/// All the lines.
+pub(crate) fn lines() -> String {
+    let files = vec!["a.pcap".to_owned(), "b\u{1}\"\\.pcapng".to_owned()];
+    let mut lines =
+        Lines { writer: writer(Form::None, Limits::default(), &files), out: Vec::new(), seq: 1 };
+    lines.writer.start(&mut lines.out, "decode", &files);
+    lines.writer.start(&mut lines.out, "listen", &["127.0.0.1:1935".to_owned()]);
+    lines.writer.start(&mut lines.out, "decode", &[]);
+    connections(&mut lines);
+    handshakes(&mut lines);
+    chunks(&mut lines);
+    findings_and_gaps(&mut lines);
+    controls(&mut lines);
+    for audio in audio_bodies() {
+        lines.body(8, &Body::Audio(audio));
+    }
+    for video in video_bodies() {
+        lines.body(9, &Body::Video(video));
+    }
+    amf(&mut lines);
+    decoded(&mut lines);
+    payloads(&mut lines);
+    summaries(&mut lines);
+    String::from_utf8(lines.out).unwrap()
+}
+
+fn writer(form: Form, limits: Limits, files: &[String]) -> Writer {
+    Writer::new(Shown { form, most: None }, files.to_vec(), limits)
+}
+
+impl Lines {
+    fn record(
+        &mut self,
+        place: Place,
+        direction: Option<Direction>,
+        span: Option<Span>,
+        event: Event<'_>,
+    ) {
+        let elapsed = place.at.map(|at| at - 1_767_323_045_000_000_000);
+        let connection = Some(1);
+        let record = Record { seq: self.seq, connection, direction, place, elapsed, span, event };
+        self.writer.record(&mut self.out, &record);
+        self.seq += 1;
+    }
+
+    /// About a connection as a whole.
+    fn whole(&mut self, event: Event<'_>) {
+        self.record(PLACE, None, None, event);
+    }
+
+    /// About bytes of one direction.
+    fn bytes(&mut self, event: Event<'_>) {
+        let direction = Direction::BOTH[self.seq as usize % 2];
+        self.record(PLACE, Some(direction), Some(Span { start: 10, end: 20 }), event);
+    }
+
+    fn body(&mut self, type_id: u8, body: &Body) {
+        self.message(type_id, body, None, &[]);
+    }
+
+    fn message(&mut self, type_id: u8, body: &Body, malformed: Option<&Fault>, payload: &[u8]) {
+        let raw = chunk::Message {
+            chunk_stream_id: 65_599,
+            message_stream_id: u32::MAX,
+            type_id,
+            timestamp: u32::MAX,
+            timestamp_uncertain: false,
+            length: payload.len() as u32,
+            chunks: 1,
+            span: Span { start: 10, end: 20 },
+            payload,
+            damaged: &[],
+        };
+        self.message_record(raw, body, malformed);
+    }
+
+    fn message_record(&mut self, raw: chunk::Message<'_>, body: &Body, malformed: Option<&Fault>) {
+        let kind = Kind::of(raw.type_id);
+        self.bytes(Event::Message(MessageRecord {
+            raw,
+            kind,
+            body,
+            malformed,
+            reply_to: None,
+            masked: &[],
+        }));
+    }
+}
+
+const PLACE: Place = Place { at: Some(1_767_323_045_678_000_009), frame: Some(7), file: None };
+
+fn opened(client: &str, transport: Transport) -> Opened {
+    let server = "[2001:db8::1]:1935".parse().unwrap();
+    Opened {
+        client: client.parse().unwrap(),
+        server,
+        from_start: transport == Transport::Rtmp,
+        transport,
+    }
+}
+
+fn connections(lines: &mut Lines) {
+    for transport in [Transport::Rtmp, Transport::Rtmps, Transport::Rtmpt, Transport::Rtmpe] {
+        lines.whole(Event::Opened(opened("192.0.2.1:50000", transport)));
+    }
+    // Live, in one of several files, without a clock, and before its own first packet.
+    for place in [
+        Place { frame: None, ..PLACE },
+        Place { file: Some(1), ..PLACE },
+        Place { at: None, ..PLACE },
+        Place { at: Some(1_767_323_044_000_000_000), ..PLACE },
+        Place { at: Some(1_767_323_044_999_999_999), ..PLACE },
+    ] {
+        lines.record(place, None, None, Event::Opened(opened("[fe80::1%3]:1", Transport::Rtmp)));
+    }
+    for by in [
+        ClosedBy::Client,
+        ClosedBy::Server,
+        ClosedBy::Both,
+        ClosedBy::CaptureEnd,
+        ClosedBy::Rtmpctl,
+    ] {
+        for how in [CloseKind::Fin, CloseKind::Rst, CloseKind::Timeout, CloseKind::End] {
+            lines.whole(Event::Closed(Closed { by, how }));
+        }
+    }
+}
+
+fn handshakes(lines: &mut Lines) {
+    let found = |scheme| Some(DigestFound { scheme, offset: 1535, digest: [0; 32] });
+    let one = |zero, digest| {
+        let software_version = (zero != 0).then_some(SoftwareVersion(zero));
+        HandshakeFields::One { epoch: u32::MAX, zero, software_version, digest }
+    };
+    let two = |echoes_peer, digest_valid| HandshakeFields::Two {
+        epoch: 1,
+        echo_time: u32::MAX,
+        echoes_peer,
+        digest_valid,
+    };
+    for (packet, fields) in [
+        ("c0", HandshakeFields::Zero { version: 3 }),
+        ("s0", HandshakeFields::Zero { version: 255 }),
+        ("c1", one(0, None)),
+        ("s1", one(0x0900_7c02, found(Scheme::Zero))),
+        ("s1", one(u32::MAX, found(Scheme::One))),
+        ("c2", two(None, None)),
+        ("s2", two(Some(true), Some(false))),
+        ("s2", two(Some(false), Some(true))),
+    ] {
+        for damaged in [None, Some(Span { start: 1, end: 2 })] {
+            lines.bytes(Event::Handshake(Handshake { packet, fields, damaged }));
+        }
+    }
+}
+
+fn chunks(lines: &mut Lines) {
+    for format in 0..4 {
+        for extended in [None, Some(u32::MAX)] {
+            let header = chunk::Header {
+                format,
+                chunk_stream_id: 65_599,
+                basic_length: 3,
+                timestamp_field: (format < 3).then_some(0xff_ffff),
+                extended_timestamp: extended,
+                length: (format < 2).then_some(0xff_ffff),
+                type_id: (format < 2).then_some(255),
+                message_stream_id: (format == 0).then_some(u32::MAX),
+            };
+            let span = Span { start: 10, end: 20 };
+            lines.bytes(Event::Chunk(Chunk { header, span, data_length: 0xff_ffff }));
+        }
+    }
+}
+
+fn findings_and_gaps(lines: &mut Lines) {
+    let finding = Finding::new("chunk.made-up", Severity::Info, "One \"sentence\".\u{9b}");
+    lines.whole(Event::Finding(&finding));
+    for severity in [Severity::Info, Severity::Warning, Severity::Error] {
+        let finding = Finding::new("hs.x", severity, "One.").spec("RTMP 1.0 §5").about(0);
+        lines.bytes(Event::Finding(&finding));
+    }
+    // About the input as a whole, where nothing was read so far and after packets.
+    for place in [Place::default(), PLACE] {
+        let event = Event::Finding(&finding);
+        let (seq, connection) = (lines.seq, None);
+        let record =
+            Record { seq, connection, direction: None, place, elapsed: None, span: None, event };
+        lines.writer.record(&mut lines.out, &record);
+    }
+    for (length, cause, resumed_at) in [
+        (Some(10), GapCause::Lost, Some(20)),
+        (None, GapCause::Snaplen, None),
+        (Some(0), GapCause::Overflow, None),
+    ] {
+        lines.bytes(Event::Gap(Gap { offset: 10, length, cause, resumed_at }));
+    }
+}
+
+/// Control messages, whole and too short.
+fn controls(lines: &mut Lines) {
+    for size in [Some(u32::MAX), None] {
+        let fault = Fault::short(0, "chunk size", 4, 0);
+        let fault = size.is_none().then_some(&fault);
+        for (type_id, control) in [
+            (1, Control::SetChunkSize { size }),
+            (2, Control::Abort { chunk_stream_id: size }),
+            (3, Control::Acknowledgement { sequence_number: size }),
+            (5, Control::WindowAcknowledgementSize { size }),
+            (6, Control::SetPeerBandwidth { size, limit_type: size.map(|_| LimitType::Hard) }),
+        ] {
+            lines.message(type_id, &Body::Control(control), fault, &[]);
+        }
+    }
+    for limit in [LimitType::Soft, LimitType::Dynamic, LimitType::Other(255)] {
+        let control = Control::SetPeerBandwidth { size: Some(1), limit_type: Some(limit) };
+        lines.body(6, &Body::Control(control));
+    }
+    let fault = Fault::broken(4, "limit type", "is \"odd\"");
+    let control = Control::SetPeerBandwidth { size: Some(1), limit_type: None };
+    lines.message(6, &Body::Control(control), Some(&fault), &[]);
+    for id in (0..=33).chain([u16::MAX]) {
+        let event =
+            UserControl { event_type: Some(EventType::from_id(id)), ..UserControl::default() };
+        lines.body(4, &Body::UserControl(event));
+        let number = Some(u32::MAX);
+        let event =
+            UserControl { stream_id: number, buffer_length: number, timestamp: number, ..event };
+        lines.body(4, &Body::UserControl(event));
+    }
+    lines.message(4, &Body::UserControl(UserControl::default()), Some(&fault), &[]);
+    for type_id in [16, 19, 22, 0, 7, 21, 255] {
+        lines.body(type_id, &Body::Opaque);
+    }
+}
+
+fn other_fourccs() -> [FourCc; 4] {
+    [FourCc(*b"vvc1"), FourCc(*b"\"\\ ~"), FourCc([0, 1, 2, 0xff]), FourCc(*b"    ")]
+}
+
+fn audio_codecs() -> Vec<AudioCodec> {
+    let named = [b".mp3", b"mp4a", b"Opus", b"fLaC", b"ac-3", b"ec-3"].map(|name| FourCc(*name));
+    let numbers = (0..16).map(AudioCodec::from_number);
+    numbers.chain(named.into_iter().chain(other_fourccs()).map(AudioCodec::from_fourcc)).collect()
+}
+
+fn video_codecs() -> Vec<VideoCodec> {
+    let named = [b"avc1", b"hvc1", b"av01", b"vp08", b"vp09"].map(|name| FourCc(*name));
+    let numbers = (0..16).map(VideoCodec::from_number);
+    numbers.chain(named.into_iter().chain(other_fourccs()).map(VideoCodec::from_fourcc)).collect()
+}
+
+fn mod_ex() -> Vec<ModEx> {
+    vec![
+        ModEx::TimestampOffsetNano { nanoseconds: 0xff_ffff },
+        ModEx::Other { kind: 0, data: [1].into() },
+        ModEx::Other { kind: 15, data: [0xab, 0xcd].into() },
+    ]
+}
+
+const LAYOUTS: [Multitrack; 3] =
+    [Multitrack::OneTrack, Multitrack::ManyTracks, Multitrack::ManyTracksManyCodecs];
+
+fn audio_bodies() -> Vec<Audio> {
+    let config = AudioConfig {
+        profile: Some("HE-AAC"),
+        object_type: Some(5),
+        sample_rate: Some(48_000),
+        channels: Some(2),
+        sbr: Some(true),
+        ps: Some(false),
+        bit_depth: Some(24),
+    };
+    let orders = [
+        ChannelOrder::Unspecified,
+        ChannelOrder::Native,
+        ChannelOrder::Custom,
+        ChannelOrder::Other(255),
+    ];
+    let layouts = orders.map(|channel_order| Multichannel {
+        channel_order,
+        channel_count: 2,
+        channel_mapping: if channel_order == ChannelOrder::Custom {
+            vec![0, 255]
+        } else {
+            Vec::new()
+        },
+        channel_flags: (channel_order == ChannelOrder::Native).then_some(u32::MAX),
+    });
+    let mut all =
+        vec![Audio::default(), Audio { enhanced: true, mod_ex: mod_ex(), ..Audio::default() }];
+    all.extend(
+        audio_codecs().into_iter().map(|codec| Audio { codec: Some(codec), ..Audio::default() }),
+    );
+    let packets = [
+        AudioPacketType::SequenceStart,
+        AudioPacketType::CodedFrames,
+        AudioPacketType::SequenceEnd,
+        AudioPacketType::MultichannelConfig,
+        AudioPacketType::Raw,
+        AudioPacketType::Other(255),
+    ];
+    for packet_type in packets.map(Some) {
+        all.push(Audio {
+            packet_type,
+            codec: Some(AudioCodec::Opus),
+            enhanced: true,
+            ..Audio::default()
+        });
+    }
+    for (rate, size, channels) in [(5512, 8, 1), (11_025, 16, 2), (22_050, 8, 2), (44_100, 16, 1)] {
+        all.push(Audio {
+            codec: Some(AudioCodec::Aac),
+            packet_type: Some(AudioPacketType::SequenceStart),
+            sample_rate: Some(rate),
+            sample_size: Some(size),
+            channels: Some(channels),
+            config: Some(Box::new(config)),
+            data_length: 5,
+            ..Audio::default()
+        });
+    }
+    let one = AudioConfig { ps: Some(true), ..AudioConfig::default() };
+    all.push(Audio { config: Some(Box::new(one)), ..Audio::default() });
+    for layout in &layouts {
+        all.push(Audio { multichannel: Some(Box::new(layout.clone())), ..Audio::default() });
+    }
+    for multitrack in LAYOUTS {
+        let [first, ..] = &layouts;
+        let full = AudioTrack {
+            track: 255,
+            codec: Some(AudioCodec::FourCc(FourCc(*b"abcd"))),
+            config: Some(Box::new(config)),
+            multichannel: Some(Box::new(first.clone())),
+            data_length: 1,
+        };
+        let least = AudioTrack { codec: None, config: None, multichannel: None, ..full.clone() };
+        for tracks in [Vec::new(), vec![full.clone(), least]] {
+            all.push(Audio {
+                enhanced: true,
+                multitrack: Some(multitrack),
+                tracks,
+                ..Audio::default()
+            });
+        }
+    }
+    all
+}
+
+fn video_config() -> VideoConfig {
+    VideoConfig {
+        profile: Some("High 4:2:2"),
+        profile_idc: Some(122),
+        level: Some(Level::from_tenths(41)),
+        width: Some(1920),
+        height: Some(1080),
+        frame_rate: Some(30_000.0 / 1001.0),
+        chroma: Some("4:2:2"),
+        bit_depth: Some(10),
+        interlaced: Some(false),
+        reference_frames: Some(4),
+        nal_length_size: Some(4),
+    }
+}
+
+fn video_bodies() -> Vec<Video> {
+    let mut all =
+        vec![Video::default(), Video { enhanced: true, mod_ex: mod_ex(), ..Video::default() }];
+    all.extend(
+        video_codecs().into_iter().map(|codec| Video { codec: Some(codec), ..Video::default() }),
+    );
+    let frames = [
+        FrameType::Key,
+        FrameType::Inter,
+        FrameType::DisposableInter,
+        FrameType::GeneratedKey,
+        FrameType::Command,
+        FrameType::Other(0),
+        FrameType::Other(7),
+    ];
+    for frame_type in frames.map(Some) {
+        all.push(Video { frame_type, ..Video::default() });
+    }
+    for command in
+        [VideoCommand::StartSeek, VideoCommand::EndSeek, VideoCommand::Other(255)].map(Some)
+    {
+        all.push(Video { command, frame_type: Some(FrameType::Command), ..Video::default() });
+    }
+    let packets = [
+        VideoPacketType::SequenceStart,
+        VideoPacketType::CodedFrames,
+        VideoPacketType::SequenceEnd,
+        VideoPacketType::CodedFramesX,
+        VideoPacketType::Metadata,
+        VideoPacketType::Mpeg2TsSequenceStart,
+        VideoPacketType::Raw,
+        VideoPacketType::Other(255),
+    ];
+    for packet_type in packets.map(Some) {
+        for time in [-0x80_0000, 0x7f_ffff] {
+            all.push(Video { packet_type, composition_time: Some(time), ..Video::default() });
+        }
+    }
+    let bare = VideoConfig::default();
+    for config in [
+        video_config(),
+        VideoConfig { level: Some(Level::OneB), chroma: Some("4:0:0"), ..bare },
+        VideoConfig { level: Some(Level::from_tenths(255)), chroma: Some("4:2:0"), ..bare },
+        VideoConfig {
+            interlaced: Some(true),
+            frame_rate: Some(25.0),
+            chroma: Some("4:4:4"),
+            ..bare
+        },
+    ] {
+        all.push(Video { config: Some(Box::new(config)), data_length: 40, ..Video::default() });
+    }
+    for multitrack in LAYOUTS {
+        let full = VideoTrack {
+            track: 255,
+            codec: Some(VideoCodec::Avc),
+            composition_time: Some(-1),
+            config: Some(Box::new(video_config())),
+            data_length: 1,
+        };
+        let least =
+            VideoTrack { codec: None, composition_time: None, config: None, ..full.clone() };
+        for tracks in [Vec::new(), vec![full.clone(), least]] {
+            all.push(Video {
+                enhanced: true,
+                multitrack: Some(multitrack),
+                tracks,
+                ..Video::default()
+            });
+        }
+    }
+    all
+}
+
+/// A value of every kind.
+fn values() -> Vec<Value> {
+    let member = |value: Value| {
+        vec![("key".into(), value.clone()), ("key".into(), value), ("".into(), Value::Null)]
+    };
+    let instance = |external| {
+        let traits = Traits { class: "C".into(), ..Traits::default() };
+        let (sealed, dynamic) = (Vec::new(), member(Value::Boolean(true)));
+        Value::Instance(Box::new(Instance { traits: Arc::new(traits), sealed, dynamic, external }))
+    };
+    let not_utf8 = || (&b"\xff\xfe"[..]).into();
+    vec![
+        Value::Undefined,
+        Value::Null,
+        Value::MovieClip,
+        Value::RecordSet,
+        Value::Unsupported,
+        Value::Boolean(true),
+        Value::Number(1.5),
+        Value::Number(-0.0),
+        Value::Number(f64::MAX),
+        Value::Number(f64::NAN),
+        Value::Number(f64::INFINITY),
+        Value::Number(f64::NEG_INFINITY),
+        Value::String("\u{0}\u{7f}\u{85}\"\\é".into()),
+        Value::String(not_utf8()),
+        Value::LongString("long".into()),
+        Value::Object(member(Value::Null)),
+        Value::Object(vec![
+            ("$date".into(), Value::Boolean(true)),
+            ("$cut".into(), Value::Null),
+            (not_utf8(), Value::Null),
+        ]),
+        Value::Reference(0),
+        Value::Reference(999),
+        Value::EcmaArray { declared: 9, entries: member(Value::Null), ended: false },
+        Value::StrictArray(vec![Value::Null, Value::Number(1.0)]),
+        Value::Date { ms: 0.0, zone: 0 },
+        Value::Date { ms: 0.5, zone: 0 },
+        Value::Date { ms: 1e18, zone: 0 },
+        Value::Date { ms: f64::NAN, zone: 0 },
+        Value::Xml("<a/>".into()),
+        Value::TypedObject { class: "C".into(), entries: member(Value::Null) },
+        Value::Amf3(Box::new(Value::Integer(-1))),
+        Value::XmlDocument("<a/>".into()),
+        Value::Timestamp(1e12),
+        Value::Array { assoc: Vec::new(), dense: vec![Value::Null] },
+        Value::Array { assoc: member(Value::Null), dense: vec![Value::Null] },
+        instance(None),
+        instance(Some(External::Value(Value::Null))),
+        instance(Some(External::Opaque([1, 2].into()))),
+        Value::XmlString("<a/>".into()),
+        Value::ByteArray([0, 0xff].into()),
+        Value::VectorInt { fixed: true, items: vec![-1] },
+        Value::VectorUint { fixed: true, items: vec![u32::MAX] },
+        Value::VectorDouble { fixed: false, items: vec![f64::NAN] },
+        Value::VectorObject { fixed: false, class: "*".into(), items: vec![Value::Null] },
+        Value::Dictionary { weak: false, entries: vec![(Value::String("a".into()), Value::Null)] },
+        Value::Dictionary { weak: true, entries: vec![(Value::Null, Value::Null)] },
+    ]
+}
+
+/// Commands and data, also with limits so low that values are cut.
+fn amf(lines: &mut Lines) {
+    let values = values();
+    let all = |name: Option<&str>| Command {
+        amf: 3,
+        name: name.map(Into::into),
+        transaction_id: Some(2.0),
+        object: Some(Value::Object(vec![("tcUrl".into(), Value::String("rtmp://h/a".into()))])),
+        arguments: values.clone(),
+    };
+    for object in &values {
+        let command =
+            Command { object: Some(object.clone()), arguments: Vec::new(), ..all(Some("connect")) };
+        lines.body(20, &Body::Command(Box::new(command)));
+    }
+    let not_utf8 = Command { name: Some((&b"\xff"[..]).into()), ..all(None) };
+    for command in [all(Some("publish")), all(None), not_utf8, Command::default()] {
+        lines.body(17, &Body::Command(Box::new(command)));
+    }
+    for id in [f64::NAN, f64::NEG_INFINITY, f64::INFINITY, -0.0, 1.5, 1e300] {
+        let command = Command { transaction_id: Some(id), ..Command::default() };
+        lines.body(20, &Body::Command(Box::new(command)));
+    }
+    let command = Body::Command(Box::new(all(Some("_result"))));
+    let raw = chunk::Message {
+        chunk_stream_id: 2,
+        message_stream_id: 0,
+        type_id: 20,
+        timestamp: 0,
+        timestamp_uncertain: true,
+        length: 1,
+        chunks: 1,
+        span: Span { start: 0, end: 1 },
+        payload: &[],
+        damaged: &[Span { start: 0, end: 1 }, Span { start: 2, end: 5 }],
+    };
+    let record = MessageRecord {
+        raw,
+        kind: Kind::Command,
+        body: &command,
+        malformed: None,
+        reply_to: Some(1),
+        masked: &[],
+    };
+    lines.bytes(Event::Message(record));
+    for name in [Some("onMetaData"), None] {
+        for (amf, type_id) in [(0, 18), (3, 15)] {
+            let data = Data { amf, name: name.map(Into::into), arguments: values.clone() };
+            lines.body(type_id, &Body::Data(Box::new(data)));
+        }
+    }
+    for amf_output in [0, 10, 30, 60, 100, 200, 400] {
+        for amf_depth in [0, 1, 64] {
+            lines.writer =
+                writer(Form::None, Limits { amf_output, amf_depth, ..Limits::default() }, &[]);
+            let name = Some("a name that is longer than the budget for all of the output".into());
+            lines.body(20, &Body::Command(Box::new(Command { name, ..all(None) })));
+            let data = Data { amf: 0, name: Some("x".into()), arguments: values.clone() };
+            lines.body(18, &Body::Data(Box::new(data)));
+        }
+    }
+    lines.writer = writer(Form::None, Limits::default(), &[]);
+}
+
+/// Bodies that come of bytes: what is malformed, what is cut, what leads into itself.
+fn decoded(lines: &mut Lines) {
+    let low = Limits { amf_depth: 1, amf_values: 3, ..Limits::default() };
+    for limits in [Limits::default(), low] {
+        for type_id in [1, 2, 3, 4, 5, 6, 8, 9, 15, 17, 18, 20, 22, 23] {
+            for payload in [
+                &b""[..],
+                b"\x00",
+                b"\x02\x00\x01a\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x01a\x07\x00\x00\x00\x00\x09",
+                b"\x02\x00\x01a\x0a\x00\x00\x00\x04\x05\x05\x0a\x00\x00\x00\x01\x05\x05",
+                b"\x02\x00\x01a\x02\x00\x09short",
+                b"\x97",
+                b"\x90abcd\xff",
+                b"\x97\x02\x00\x00\x01\x05\x21mp4a\x00\x00\x00\x02",
+                b"\x17\x00\x00\x00\x00\x01\x64\x00",
+                b"\xd6\x21hvc1\x01",
+            ] {
+                let (body, fault) = message::decode(type_id, payload, payload.len() as u32, &limits);
+                lines.message(type_id, &body, fault.as_ref(), payload);
+            }
+        }
+    }
+}
+
+fn payloads(lines: &mut Lines) {
+    for form in [Form::Hex, Form::Base64] {
+        lines.writer = writer(form, Limits::default(), &[]);
+        for payload in [&b""[..], b"\x00", b"\xff\xfe\xfd", b"\x01\x02\x03\x04\x05"] {
+            for masked in [&[][..], &[1..2, 4..5], &[0..1, 2..9]] {
+                let raw = chunk::Message {
+                    chunk_stream_id: 2,
+                    message_stream_id: 0,
+                    type_id: 0,
+                    timestamp: 0,
+                    timestamp_uncertain: false,
+                    length: payload.len() as u32,
+                    chunks: 1,
+                    span: Span { start: 0, end: 1 },
+                    payload,
+                    damaged: &[],
+                };
+                let (kind, body) = (Kind::Unknown, &Body::Opaque);
+                let record =
+                    MessageRecord { raw, kind, body, malformed: None, reply_to: None, masked };
+                lines.bytes(Event::Message(record));
+            }
+        }
+    }
+    lines.writer = writer(Form::None, Limits::default(), &[]);
+}
+
+fn summaries(lines: &mut Lines) {
+    let full = Track {
+        direction: Direction::ClientToServer,
+        message_stream_id: 1,
+        media: Media::Video,
+        track: 0,
+        codec: Some(Codec::Video(VideoCodec::Avc)),
+        width: Some(1920),
+        height: Some(1080),
+        frame_rate: Some(29.97),
+        sample_rate: Some(48_000),
+        channels: Some(2),
+        profile: Some("High"),
+        level: Some(Level::OneB),
+        messages: 10,
+        bytes: 1000,
+        frames: 9,
+        first_timestamp: 0,
+        last_timestamp: u32::MAX,
+        media_time: 300,
+        keyframes: 3,
+        keyframe_interval: Some(Interval { min: 1.0, mean: 2.5, max: 4.0 }),
+    };
+    let least = Track {
+        direction: Direction::ServerToClient,
+        codec: None,
+        width: None,
+        height: None,
+        frame_rate: None,
+        sample_rate: None,
+        channels: None,
+        profile: None,
+        level: None,
+        media_time: 0,
+        keyframe_interval: None,
+        ..full.clone()
+    };
+    let mut tracks = vec![full.clone()];
+    for media in [Media::Audio, Media::Video, Media::Data] {
+        tracks.push(Track { media, ..least.clone() });
+    }
+    for codec in video_codecs() {
+        tracks.push(Track { codec: Some(Codec::Video(codec)), ..least.clone() });
+    }
+    for codec in audio_codecs() {
+        tracks.push(Track {
+            media: Media::Audio,
+            codec: Some(Codec::Audio(codec)),
+            ..least.clone()
+        });
+    }
+    for transport in [Transport::Rtmp, Transport::Rtmps, Transport::Rtmpt, Transport::Rtmpe] {
+        let text = |text: &str| Some(text.to_owned());
+        let bare = Summary {
+            opened: opened("192.0.2.1:50000", transport),
+            app: None,
+            tc_url: None,
+            stream_name: None,
+            client_software: None,
+            server_software: None,
+            duration: None,
+            bytes: [0, 0],
+            messages: [[0; Kind::ALL.len()]; 2],
+            tracks: Vec::new(),
+            findings: [0; 3],
+            gaps: (0, 0),
+        };
+        lines.whole(Event::Summary(&bare));
+        lines.whole(Event::Summary(&Summary {
+            app: text("live"),
+            tc_url: text("rtmp://h/live"),
+            stream_name: text("c…"),
+            client_software: text("FMLE"),
+            server_software: text("FMS\u{202e}"),
+            duration: Some(1_500_000_000),
+            bytes: [u64::MAX, 1],
+            messages: [[1; Kind::ALL.len()], [2; Kind::ALL.len()]],
+            tracks: tracks.clone(),
+            findings: [1, 2, 3],
+            gaps: (1, 2),
+            ..bare
+        }));
+    }
+}
