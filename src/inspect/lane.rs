@@ -414,7 +414,7 @@ impl Lost {
         self.searched = length;
         let size = self.reader.chunk_size();
         let known = Known {
-            streams: self.reader.streams(),
+            reader: Some(&self.reader),
             chunk_size: self.chunk_size_known.then_some(size),
             likely: Some(size),
         };

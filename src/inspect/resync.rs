@@ -3,13 +3,13 @@
 //! Media payload looks like anything, so one plausible header proves nothing. A place is believed when the headers that
 //! must follow from it, chunk by chunk, are all plausible too and carry together more evidence than chance can give.
 
-use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, Stream, header};
+use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, Reader, Stream, header};
 
 /// What is known before the search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
-    /// The chunk streams seen before the loss.
-    pub(super) streams: &'a [Stream],
+    /// The reader that lost its place, which knows the chunk streams.
+    pub(super) reader: Option<&'a Reader>,
     /// The chunk size in force before it, where the sender's announcement of it was seen.
     pub(super) chunk_size: Option<u32>,
     /// The chunk size found by looking before, where it was not.
@@ -212,7 +212,7 @@ fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>) -> Option<Wal
             }
         };
         let lane = &mut lanes[slot];
-        let seen = known.streams.iter().find(|stream| stream.id == id);
+        let seen = known.reader.and_then(|reader| reader.stream(id));
         let mut body = at + head.wire_length();
         let begins = if head.format < 2 {
             if lane.left > 0 && !lane.orphan {
@@ -422,7 +422,7 @@ mod tests {
             let (bytes, begins) = stream(chunk_size, 60);
             for from in (begins[4]..begins[30]).step_by(61) {
                 for known in [None, Some(chunk_size)] {
-                    let known = Known { streams: &[], chunk_size: known, likely: None };
+                    let known = Known { reader: None, chunk_size: known, likely: None };
                     let window = &bytes[from..];
                     // Where nothing is split, only the end of the stream lets the chunk size be.
                     let last = chunk_size > 9200 && known.chunk_size.is_none();
@@ -453,7 +453,7 @@ mod tests {
             })
             .collect();
         for chunk_size in [None, Some(4096)] {
-            let known = Known { streams: &[], chunk_size, likely: None };
+            let known = Known { reader: None, chunk_size, likely: None };
             assert!(matches!(find(&bytes, 0, &known, true), Search::Undecided(_)));
         }
     }
@@ -461,7 +461,7 @@ mod tests {
     #[test]
     fn a_single_acknowledgement_is_a_place_where_the_stream_ends_behind_it() {
         let bytes = [0x02, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 1, 0, 0];
-        let known = Known { streams: &[], chunk_size: None, likely: None };
+        let known = Known { reader: None, chunk_size: None, likely: None };
         assert!(matches!(find(&bytes, 0, &known, false), Search::Undecided(0)));
         assert!(matches!(find(&bytes, 0, &known, true), Search::Found(Found { at: 0, .. })));
     }

@@ -48,6 +48,8 @@ pub struct Reader {
     after_loss: bool,
     /// Whether the chunk size in force is what the sender said, and not what somebody found by looking.
     announced: bool,
+    /// The message stream of the last header that named one, as media do.
+    media_stream_id: u32,
 }
 
 /// Room for the longest header and the extended timestamp looked for behind it.
@@ -232,6 +234,7 @@ impl Reader {
             extended_repeated: false,
             after_loss: false,
             announced: true,
+            media_stream_id: 1,
         }
     }
 
@@ -265,6 +268,12 @@ impl Reader {
     #[must_use]
     pub fn streams(&self) -> &[Stream] {
         self.table.all()
+    }
+
+    /// The chunk stream with this id, where it has been seen.
+    #[must_use]
+    pub fn stream(&self, id: u32) -> Option<&Stream> {
+        self.table.find(id).map(|slot| &self.table[slot])
     }
 
     /// Header bytes taken but not read yet, at most 24: a header cut by the end of the input.
@@ -468,20 +477,12 @@ impl Reader {
                 if header.format == 1 && !self.after_loss {
                     self.note(id, NoteKind::FreshFormat1);
                 }
-                // Behind a loss nobody says which message stream a format 1 header means: media nearly always have one.
-                let guess = self
-                    .table
-                    .all()
-                    .iter()
-                    .map(|stream| stream.message_stream_id)
-                    .max()
-                    .unwrap_or(0)
-                    .max(1);
-                let media = matches!(header.type_id, Some(8 | 9 | 15 | 18 | 22));
                 let slot = self.table.find_or_add(id);
-                self.table[slot].uncertain = self.after_loss;
-                if self.after_loss && media {
-                    self.table[slot].message_stream_id = guess;
+                let stream = &mut self.table[slot];
+                stream.uncertain = self.after_loss;
+                // Behind a loss nobody says which message stream a format 1 header means: media nearly always have one.
+                if self.after_loss && matches!(header.type_id, Some(8 | 9 | 15 | 18 | 22)) {
+                    stream.message_stream_id = self.media_stream_id;
                 }
                 slot
             }
@@ -528,6 +529,9 @@ impl Reader {
             }
             if let Some(message_stream_id) = header.message_stream_id {
                 stream.message_stream_id = message_stream_id;
+                if message_stream_id > 0 {
+                    self.media_stream_id = message_stream_id;
+                }
                 stream.timestamp = stream.delta;
                 stream.uncertain = false;
             } else {
