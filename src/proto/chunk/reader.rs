@@ -322,7 +322,8 @@ impl Reader {
                 if let Some(payload) = self.whole_message(input) {
                     break (self.current, Some(payload));
                 }
-                if !self.body(input) {
+                let complete = if self.skims() { self.skim(input) } else { self.body(input) };
+                if !complete {
                     if input.is_empty() {
                         return Ok(None);
                     }
@@ -563,6 +564,42 @@ impl Reader {
         let payload = if (self.keep.whole)(stream.type_id, head) { payload } else { head };
         self.took(length);
         Some(payload)
+    }
+
+    /// Whether nothing more of the current message is to be kept or reported, so that its chunks can be passed over.
+    #[inline]
+    fn skims(&self) -> bool {
+        let stream = &self.table[self.current];
+        stream.decided
+            && stream.kept.len() >= stream.keep
+            && stream.extended.is_none()
+            && stream.id < 64
+            && self.carried == 0
+            && !self.want_chunks
+    }
+
+    /// Passes over payload, and over the format 3 headers that continue it right behind. `true`: a chunk is complete,
+    /// and what follows is not its continuation.
+    #[inline]
+    fn skim(&mut self, input: &mut &[u8]) -> bool {
+        let stream = &mut self.table[self.current];
+        let marker = 0xc0 | stream.id as u8;
+        let mut rest = *input;
+        let mut left = self.body_left as usize;
+        let mut missing = (stream.length - stream.received) as usize;
+        while rest.len() > left && missing > left && rest[left] == marker {
+            rest = &rest[left + 1..];
+            missing -= left;
+            left = missing.min(self.chunk_size as usize);
+            stream.chunks += 1;
+        }
+        let n = rest.len().min(left);
+        rest = &rest[n..];
+        stream.received = stream.length - (missing - n) as u32;
+        self.body_left = (left - n) as u32;
+        self.offset += (input.len() - rest.len()) as u64;
+        *input = rest;
+        self.body_left == 0
     }
 
     /// Takes payload of the current chunk. `true`: the chunk is complete.
