@@ -46,6 +46,8 @@ pub struct Limits {
     pub tracks: usize,
     /// Records printed of the same finding on one connection (default 20); the rest are only counted.
     pub same_finding: u32,
+    /// FLV files being written at once (default 256). Streams beyond are refused, and that is said.
+    pub recordings: usize,
 }
 
 impl Limits {
@@ -78,6 +80,7 @@ impl Default for Limits {
             message_streams: 1_024,
             tracks: 256,
             same_finding: 20,
+            recordings: 256,
         }
     }
 }

@@ -6,9 +6,11 @@ mod base64;
 mod date;
 pub mod escape;
 pub mod filter;
+pub mod flv;
 mod inline;
 pub mod json;
 pub mod payload;
+pub mod pcapng;
 pub mod redact;
 pub mod schema;
 #[cfg(feature = "cli")]
