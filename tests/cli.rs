@@ -294,6 +294,59 @@ fn keys_are_masked_everywhere_unless_they_are_asked_for() {
 }
 
 #[test]
+fn recordings_are_raw_say_so_and_overwrite_nothing() {
+    let scratch = Scratch::new();
+    let (dir, pcapng) = (scratch.0.join("flv"), scratch.0.join("copy.pcapng"));
+    let arguments = [
+        "--write-flv",
+        dir.to_str().unwrap(),
+        "--write-pcapng",
+        pcapng.to_str().unwrap(),
+        "-f",
+        "json",
+    ];
+    let file = testdata("two-connections.pcap");
+    let (status, direct, error) = decode(&arguments, &file);
+    assert_eq!(status, 0, "{error}");
+    assert_eq!(
+        error.lines().filter(|line| line.contains("stream keys and tokens")).count(),
+        1,
+        "{error}"
+    );
+    let mut names: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["rtmp-001-1.flv", "rtmp-002-1-play.flv"]);
+    let flv = fs::read(dir.join("rtmp-001-1.flv")).unwrap();
+    assert_eq!(flv[..5], *b"FLV\x01\x05");
+
+    // The recording decodes to the same records, but for its name and the packets that it has its own of.
+    let (status, again, _) = decode(&["-f", "json"], &pcapng);
+    assert_eq!(status, 0);
+    let plain = |lines: &str| -> Vec<serde_json::Value> {
+        lines
+            .lines()
+            .skip(1)
+            .map(|line| {
+                let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+                record.as_object_mut().unwrap().remove("frame");
+                record
+            })
+            .collect()
+    };
+    assert_eq!(plain(&again), plain(&direct));
+
+    let before = fs::read(&pcapng).unwrap();
+    let (status, out, error) = decode(&arguments, &file);
+    assert_eq!((status, out.as_str()), (2, ""), "{error}");
+    assert!(error.contains("nothing is overwritten"), "{error}");
+    assert_eq!(fs::read(&pcapng).unwrap(), before);
+    let (status, _, _) = decode(&arguments[..2], &file);
+    assert_eq!(status, 0);
+    assert_eq!(fs::read(dir.join("rtmp-001-1.flv")).unwrap(), flv);
+    assert!(dir.join("rtmp-001-1-2.flv").exists());
+}
+
+#[test]
 fn the_committed_completions_are_what_the_program_prints() {
     for (shell, file) in [
         ("bash", "rtmpctl.bash"),

@@ -315,6 +315,9 @@ impl Half {
 
     /// The FIN's sequence number.
     pub(super) fn fin(&mut self, sequence: u32) {
+        if !self.started {
+            self.start(sequence);
+        }
         if self.fin.is_none() {
             self.fin = self.position_of(sequence).filter(|&end| end <= self.position + FAR as u64);
         }

@@ -5,6 +5,7 @@ mod decode;
 mod input;
 mod progress;
 mod pump;
+mod recordings;
 mod settings;
 
 use std::ffi::OsString;

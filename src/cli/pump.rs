@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::Failure;
 use super::args::{Format, Shared};
+use super::recordings::Recordings;
 use super::settings::Settings;
-use super::{Failure, say};
 use crate::Limits;
 use crate::inspect::{Event, Inspector, Record, Severity, Traffic};
 use crate::output::filter::Filter;
@@ -17,6 +18,7 @@ use crate::output::{json, table};
 /// Inspects traffic and prints what comes of it.
 pub(super) struct Pump {
     inspector: Inspector,
+    recordings: Recordings,
     show: Show,
 }
 
@@ -73,6 +75,7 @@ impl Pump {
         };
         Ok(Self {
             inspector: Inspector::new(settings.options.clone(), limits.clone()),
+            recordings: Recordings::open(shared, limits)?,
             show: Show {
                 filter: settings.filter.clone(),
                 redactor: (!settings.show_keys).then(Redactor::default),
@@ -89,8 +92,12 @@ impl Pump {
     /// Takes one thing that happened.
     #[inline]
     pub(super) fn traffic(&mut self, traffic: &Traffic<'_>) {
-        let show = &mut self.show;
-        self.inspector.feed(traffic, &mut |record| show.record(record));
+        let Self { inspector, recordings, show } = self;
+        recordings.traffic(traffic);
+        inspector.feed(traffic, &mut |record| {
+            recordings.record(record);
+            show.record(record);
+        });
     }
 
     /// Whether printing has failed, so that going on is pointless.
@@ -109,9 +116,11 @@ impl Pump {
             table.finish(&mut self.show.buffer);
         }
         self.show.write();
+        let recorded = self.recordings.finish();
         if let Some(failure) = self.show.failed {
             return Err(failure);
         }
+        recorded?;
         let failed = fail_on.is_some_and(|least| self.show.worst >= Some(least));
         Ok(if failed { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     }
@@ -159,13 +168,4 @@ fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
     let file = File::create(path)
         .map_err(|error| Failure::io(format!("cannot write {}", path.display()), error))?;
     Ok(Box::new(file))
-}
-
-/// Says on stderr that recordings hold secrets.
-pub(super) fn warn_of_raw(what: &str, quiet: bool) {
-    if !quiet {
-        say(&format!(
-            "rtmpctl: {what} holds everything as sent, stream keys and tokens too; share it with care"
-        ));
-    }
 }
