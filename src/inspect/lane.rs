@@ -15,9 +15,9 @@
 
 use super::flow::{Emitter, Facts};
 use super::record::{Event, Gap};
-use super::resync::{self, Found, Known, Search};
+use super::resync::{self, Found, Known, Scan};
 use super::{GapCause, notes};
-use crate::proto::chunk::{self, Item, Loss, LossKind};
+use crate::proto::chunk::{self, Item, Loss, LossKind, Resume};
 use crate::proto::{Direction, Span};
 
 /// One direction of a connection.
@@ -30,6 +30,8 @@ pub(super) struct Lane {
     received: u64,
     phase: Phase,
     ended: bool,
+    /// What searching has cost, in headers followed.
+    spent: u64,
 }
 
 #[derive(Debug)]
@@ -52,12 +54,12 @@ struct Lost {
     cause: Cause,
     /// Stream offset from which on nothing could be read.
     from: u64,
-    /// The bytes being searched, from `start` on, and the stream offset of `buffer[0]`.
+    /// The bytes being searched, and the stream offset of `buffer[0]`.
     buffer: Vec<u8>,
-    start: usize,
     base: u64,
-    /// Length of the buffer at the last search.
-    searched: usize,
+    scan: Scan,
+    /// Length of the buffer at which to search next. It depends on the bytes and never on how they are cut.
+    due: usize,
     /// Holes whose records wait for the place where decoding goes on.
     gaps: Vec<Gap>,
 }
@@ -71,6 +73,8 @@ enum Cause {
     Hole,
     /// The bytes are not a chunk header.
     Protocol,
+    /// The bytes are a chunk header, but what it inherits is not known since an earlier loss.
+    Doubt,
 }
 
 /// The handshake's three packets, bytes.
@@ -83,7 +87,7 @@ impl Lane {
         } else {
             Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, Vec::new())))
         };
-        Self { direction, offset: 0, received: 0, phase, ended: false }
+        Self { direction, offset: 0, received: 0, phase, ended: false, spent: 0 }
     }
 
     /// Bytes that were there.
@@ -107,10 +111,9 @@ impl Lane {
             self.offset += data.len() as u64;
             let mut rest = data;
             if let Err(loss) = read(reader, &mut rest, self.direction, facts, emit) {
-                let mut buffer = reader.carried().to_vec();
-                buffer.extend_from_slice(rest);
+                let buffer = reader.carried().to_vec();
                 self.lose(loss, buffer, facts, emit);
-                self.search(false, facts, emit);
+                self.lost_bytes(rest, facts, emit);
             }
             return;
         }
@@ -141,12 +144,38 @@ impl Lane {
                     self.offset += rest.len() as u64;
                 }
             }
-            Phase::Lost(lost) => {
-                lost.buffer.extend_from_slice(data);
+            Phase::Lost(_) => {
                 self.offset += data.len() as u64;
-                self.search(false, facts, emit);
+                self.lost_bytes(data, facts, emit);
             }
             Phase::Opaque | Phase::Chunks(_) => self.offset += data.len() as u64,
+        }
+    }
+
+    /// Takes bytes, already counted, while the framing is lost, and those behind the place where decoding goes on.
+    #[cold]
+    fn lost_bytes(&mut self, mut data: &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
+        loop {
+            match &mut self.phase {
+                Phase::Lost(lost) => {
+                    let room = lost.due.saturating_sub(lost.buffer.len());
+                    let (piece, rest) = data.split_at(data.len().min(room));
+                    lost.buffer.extend_from_slice(piece);
+                    data = rest;
+                    if lost.buffer.len() < lost.due {
+                        return;
+                    }
+                    self.search(false, facts, emit);
+                }
+                Phase::Chunks(reader) => {
+                    let Err(loss) = read(reader, &mut data, self.direction, facts, emit) else {
+                        return;
+                    };
+                    let buffer = reader.carried().to_vec();
+                    self.lose(loss, buffer, facts, emit);
+                }
+                Phase::Handshake { .. } | Phase::Opaque => return,
+            }
         }
     }
 
@@ -186,6 +215,8 @@ impl Lane {
         facts: &mut Facts,
         emit: &mut Emitter<'_>,
     ) {
+        // The bytes before the hole are all that there are of what they belong to.
+        self.search(true, facts, emit);
         let mut gap = Gap { offset: self.offset, length, cause, resumed_at: None };
         let end = self.offset + length.unwrap_or(0);
         match &mut self.phase {
@@ -236,9 +267,8 @@ impl Lane {
         if let Phase::Lost(lost) = &mut self.phase {
             // What was collected before the hole proves nothing about what follows it.
             lost.buffer.clear();
-            lost.start = 0;
-            lost.searched = 0;
             lost.base = end;
+            lost.restart(0, false);
             lost.gaps.push(gap);
             if lost.gaps.len() > MOST_WAITING {
                 facts.gap(self.direction, lost.gaps.remove(0), emit);
@@ -253,10 +283,13 @@ impl Lane {
             let span = Span { start: loss.offset, end: loss.offset };
             facts.report(Some(self.direction), Some(span), finding, emit);
         }
-        let cause = if loss.kind == LossKind::Hole { Cause::Hole } else { Cause::Protocol };
         if let Phase::Chunks(reader) = std::mem::replace(&mut self.phase, Phase::Opaque) {
-            let mut lost = Lost::new(*reader, cause, loss.offset, buffer);
+            let mut lost = Lost::new(*reader, Cause::of(&loss), loss.offset, buffer);
             lost.chunk_size_known = lost.reader.chunk_size_announced();
+            if loss.kind == LossKind::Hole {
+                lost.chunk_size_known = lost.reader.chunk_size_said();
+            }
+            lost.restart(0, lost.cause == Cause::Doubt);
             self.phase = Phase::Lost(Box::new(lost));
         }
     }
@@ -265,22 +298,32 @@ impl Lane {
     #[cold]
     fn search(&mut self, last: bool, facts: &mut Facts, emit: &mut Emitter<'_>) {
         while let Phase::Lost(lost) = &mut self.phase {
-            let Some(found) = lost.search(last, emit.limits.resync_bytes) else { return };
+            let end = lost.base + lost.buffer.len() as u64;
+            let mut fuel = (FUEL + end * FUEL_PER_BYTE).saturating_sub(self.spent);
+            let before = fuel;
+            let found = lost.search(last, emit.limits.resync_bytes, &mut fuel);
+            self.spent += before - fuel;
+            let Some(found) = found else { return };
             let at = lost.base + found.at as u64;
             for mut gap in std::mem::take(&mut lost.gaps) {
                 gap.resumed_at = Some(at);
                 facts.gap(self.direction, gap, emit);
             }
             let span = Span { start: lost.from, end: at };
-            if !span.is_empty() || lost.cause != Cause::Inside {
-                let finding =
-                    notes::resumed(self.direction, span, found.chunk_size, lost.cause.code());
+            if !span.is_empty() || !matches!(lost.cause, Cause::Inside | Cause::Doubt) {
+                let finding = notes::resumed(self.direction, span, &found, lost.cause.code());
                 facts.report(Some(self.direction), Some(span), finding, emit);
             }
             let Phase::Lost(mut lost) = std::mem::replace(&mut self.phase, Phase::Opaque) else {
                 return;
             };
-            lost.reader.resume(at, found.chunk_size, lost.chunk_size_known);
+            lost.reader.resume(&Resume {
+                offset: at,
+                chunk_size: found.chunk_size,
+                announced: lost.chunk_size_known,
+                proven: found.proven,
+                trusted: found.trusted(),
+            });
             let mut rest = &lost.buffer[found.at..];
             match read(&mut lost.reader, &mut rest, self.direction, facts, emit) {
                 Ok(()) => self.phase = Phase::Chunks(Box::new(lost.reader)),
@@ -290,10 +333,16 @@ impl Lane {
                         facts.report(Some(self.direction), Some(span), finding, emit);
                     }
                     lost.chunk_size_known = lost.reader.chunk_size_announced();
-                    lost.cause = Cause::Protocol;
+                    lost.cause = Cause::of(&loss);
                     lost.from = loss.offset;
-                    lost.start = (loss.offset - lost.base) as usize;
-                    lost.searched = 0;
+                    let mut start = (loss.offset - lost.base) as usize;
+                    // Not at each of many losses: that would be quadratic.
+                    if start > lost.buffer.len() / 2 {
+                        lost.buffer.drain(..start);
+                        lost.base = loss.offset;
+                        start = 0;
+                    }
+                    lost.restart(start, lost.cause == Cause::Doubt);
                     self.phase = Phase::Lost(lost);
                 }
             }
@@ -380,12 +429,24 @@ fn read(
     Ok(())
 }
 
+/// What searching may cost at first, in headers followed.
+const FUEL: u64 = 4 << 20;
+/// What each byte of the stream adds to it.
+const FUEL_PER_BYTE: u64 = 4;
+
 impl Cause {
+    const fn of(loss: &Loss) -> Self {
+        match loss.kind {
+            LossKind::Hole => Self::Hole,
+            LossKind::Stale { .. } | LossKind::ChunkSizeUnproven { .. } => Self::Doubt,
+            _ => Self::Protocol,
+        }
+    }
+
     const fn code(self) -> &'static str {
         match self {
             Self::Inside => "capture.begins-inside",
-            Self::Hole => "chunk.resynced",
-            Self::Protocol => "chunk.resynced",
+            Self::Hole | Self::Protocol | Self::Doubt => "chunk.resynced",
         }
     }
 }
@@ -398,41 +459,46 @@ impl Lost {
             cause,
             from,
             buffer,
-            start: 0,
             base: from,
-            searched: 0,
+            scan: Scan::default(),
+            due: LEAST,
             gaps: Vec::new(),
         }
     }
 
-    /// Searches once enough new bytes are there that the work stays linear; slides the window on.
-    fn search(&mut self, last: bool, window: usize) -> Option<Found> {
-        let length = self.buffer.len();
-        if !last && length < self.searched + (length - self.start) / 16 {
-            return None;
-        }
-        self.searched = length;
+    /// Searches anew from an index of the buffer; `doubted` where a header surely begins there.
+    fn restart(&mut self, at: usize, doubted: bool) {
+        self.scan = Scan::new(at, doubted);
+        self.due = LEAST;
+    }
+
+    /// Searches what is there, and says when to search again; slides the window on.
+    fn search(&mut self, last: bool, window: usize, fuel: &mut u64) -> Option<Found> {
         let size = self.reader.chunk_size();
         let known = Known {
             reader: Some(&self.reader),
             chunk_size: self.chunk_size_known.then_some(size),
             likely: Some(size),
         };
-        match resync::find(&self.buffer, self.start, &known, last) {
-            Search::Found(found) => Some(found),
-            Search::Undecided(index) => {
-                self.start = index;
-                if length - self.start > window {
-                    self.start = length - window / 2;
-                }
-                if self.start > window / 2 {
-                    self.buffer.drain(..self.start);
-                    self.base += self.start as u64;
-                    self.searched -= self.start;
-                    self.start = 0;
-                }
-                None
-            }
+        let found = resync::find(&self.buffer, &mut self.scan, &known, last, fuel);
+        if found.is_some() {
+            return found;
         }
+        if self.buffer.len() - self.scan.start() > window {
+            self.scan.give_up(self.buffer.len() - window / 2);
+        }
+        let start = self.scan.start();
+        if start > window / 2 {
+            self.buffer.drain(..start);
+            self.base += start as u64;
+            self.scan.slide(start);
+        }
+        // Waiting for a share of what is undecided keeps the work linear.
+        let length = self.buffer.len();
+        self.due = length + ((length - self.scan.start()) / 16).max(LEAST);
+        None
     }
 }
+
+/// Bytes to wait for before a search.
+const LEAST: usize = 64;

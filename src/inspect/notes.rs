@@ -1,5 +1,6 @@
 //! What the framing of a connection gives to say: each oddity of the core as a [`Finding`].
 
+use super::resync::Found;
 use super::{Finding, Severity};
 use crate::proto::chunk::{self, Loss, LossKind, Note, NoteKind};
 use crate::proto::message::Kind;
@@ -64,7 +65,9 @@ pub(super) fn of(note: &Note) -> Finding {
 pub(super) fn lost(direction: Direction, loss: &Loss) -> Option<Finding> {
     let at = loss.offset;
     let reason = match loss.kind {
-        LossKind::Hole => return None,
+        LossKind::Hole | LossKind::Stale { .. } | LossKind::ChunkSizeUnproven { .. } => {
+            return None;
+        }
         LossKind::NoPriorHeader { format, chunk_stream_id } => format!(
             "a format {format} chunk on chunk stream {chunk_stream_id}, which has had no header to inherit from"
         ),
@@ -82,7 +85,7 @@ pub(super) fn lost(direction: Direction, loss: &Loss) -> Option<Finding> {
 pub(super) fn resumed(
     direction: Direction,
     span: Span,
-    chunk_size: u32,
+    found: &Found,
     code: &'static str,
 ) -> Finding {
     let Span { start, end } = span;
@@ -91,10 +94,10 @@ pub(super) fn resumed(
     } else {
         "chunk framing found again"
     };
-    let size = if chunk_size == chunk::MAX_CHUNK_SIZE {
-        "chunks are not split".to_owned()
+    let size = if found.proven < u32::MAX {
+        "chunk size not known yet".to_owned()
     } else {
-        format!("chunk size {chunk_size}")
+        format!("chunk size {}", found.chunk_size)
     };
     let text = format!(
         "{what}: {direction} skipped bytes {start} to {end} ({} bytes) and goes on at byte {end} ({size})",

@@ -21,8 +21,10 @@ pub struct Stream {
     pub delta: u32,
     /// The extended timestamp of the last header of format 0 to 2, where it had one.
     pub extended: Option<u32>,
-    /// Whether the absolute timestamp is known: false after a loss until the next format 0 header.
+    /// Whether the absolute timestamp is only an estimate: after a loss, until the next format 0 header.
     pub uncertain: bool,
+    /// Whether the last header is from before a loss: later ones may have been lost with it.
+    pub stale: bool,
 
     /// Payload bytes of the unfinished message seen so far; 0 also where none is unfinished.
     pub(super) received: u32,

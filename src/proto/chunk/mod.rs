@@ -10,7 +10,7 @@ mod writer;
 
 pub use assembly::Stream;
 pub use header::Header;
-pub use reader::{Chunk, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Reader};
+pub use reader::{Chunk, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Reader, Resume};
 pub use writer::{Outgoing, Writer};
 
 /// The chunk size in force until a Set Chunk Size says otherwise (RTMP 1.0 §5.4.1).

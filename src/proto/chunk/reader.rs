@@ -48,8 +48,29 @@ pub struct Reader {
     after_loss: bool,
     /// Whether the chunk size in force is what the sender said, and not what somebody found by looking.
     announced: bool,
+    /// Whether a Set Chunk Size was read.
+    said: bool,
+    /// The longest message for which the chunk size is known to be right.
+    proven: u32,
+    /// Where [`resume`](Self::resume) went on last.
+    resumed_at: u64,
     /// The message stream of the last header that named one, as media do.
     media_stream_id: u32,
+}
+
+/// Where and how to go on after a [`Loss`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume<'a> {
+    /// Stream offset at which a chunk header begins.
+    pub offset: u64,
+    /// The chunk size that holds there.
+    pub chunk_size: u32,
+    /// Whether that is known to be the sender's.
+    pub announced: bool,
+    /// The longest message for which it is known to be right: a longer one is a [`LossKind::ChunkSizeUnproven`].
+    pub proven: u32,
+    /// Chunk streams whose last header from before the loss is known to hold still.
+    pub trusted: &'a [u32],
 }
 
 /// Room for the longest header and the extended timestamp looked for behind it.
@@ -204,6 +225,19 @@ pub enum LossKind {
     },
     /// Missing bytes reach into a chunk header, or their number is unknown.
     Hole,
+    /// After a loss: a chunk of format 2 or 3 on a chunk stream whose last header may have been lost, or whose message
+    /// began before.
+    Stale {
+        /// 2 or 3.
+        format: u8,
+        /// The chunk stream.
+        chunk_stream_id: u32,
+    },
+    /// After a loss: the message may be split, and the chunk size is only known for shorter ones.
+    ChunkSizeUnproven {
+        /// The message length.
+        length: u32,
+    },
 }
 
 impl Reader {
@@ -234,6 +268,9 @@ impl Reader {
             extended_repeated: false,
             after_loss: false,
             announced: true,
+            said: false,
+            proven: u32::MAX,
+            resumed_at: offset,
             media_stream_id: 1,
         }
     }
@@ -262,6 +299,12 @@ impl Reader {
     #[must_use]
     pub const fn chunk_size_announced(&self) -> bool {
         self.announced
+    }
+
+    /// Whether a Set Chunk Size was read: without one, missing bytes may hold it.
+    #[must_use]
+    pub const fn chunk_size_said(&self) -> bool {
+        self.said && self.announced
     }
 
     /// The chunk streams seen so far.
@@ -358,7 +401,8 @@ impl Reader {
     }
 
     /// Counts through `length` missing bytes, if all of them belong to the payload of the current chunk: the message is
-    /// kept, zeros stand for the bytes, and it will say that it is damaged.
+    /// kept, zeros stand for the bytes (of a hole larger than 64 KiB nothing more is kept), and it will say that it is
+    /// damaged.
     ///
     /// # Errors
     /// The hole reaches into a header: [`LossKind::Hole`]. Nothing is changed; the caller looks for a place to
@@ -372,12 +416,28 @@ impl Reader {
         if matches!(stream.type_id, SET_CHUNK_SIZE | ABORT) {
             return Err(loss);
         }
-        let n = length as u32;
-        stream.damaged.push(Span { start: self.offset, end: self.offset + length });
-        let zeros = (n as usize).min(stream.keep.saturating_sub(stream.kept.len()));
-        stream.kept.resize(stream.kept.len() + zeros, 0);
-        self.held += zeros;
-        self.took(n);
+        let span = Span { start: self.offset, end: self.offset + length };
+        let full = stream.damaged.len() >= MOST_DAMAGED;
+        match stream.damaged.last_mut() {
+            // Many holes in one message: the list of them says a little more than there is, and stays short.
+            Some(last) if last.end == span.start || full => {
+                last.end = span.end;
+            }
+            _ => stream.damaged.push(span),
+        }
+        let mut left = length as u32;
+        if length > MOST_ZEROS {
+            stream.keep = stream.keep.min(stream.kept.len());
+            stream.decided = true;
+        }
+        while left > 0 {
+            let n = left.min(if length > MOST_ZEROS { left } else { ZEROS.len() as u32 });
+            left -= n;
+            match ZEROS.get(..n as usize) {
+                Some(zeros) => self.collect(zeros),
+                None => self.took(n),
+            }
+        }
         if self.body_left == 0 {
             let stream = &self.table[self.current];
             if stream.received == stream.length {
@@ -387,31 +447,26 @@ impl Reader {
         Ok(())
     }
 
-    /// Goes on at stream offset `offset`, where a chunk header begins, after a [`Loss`]. Unfinished messages are
-    /// dropped, what later headers inherit is kept, and timestamps are uncertain until a format 0 header comes.
-    /// `announced` says whether the chunk size is known to be the sender's.
-    pub fn resume(&mut self, offset: u64, chunk_size: u32, announced: bool) {
-        self.announced = announced && chunk_size == self.chunk_size;
-        self.offset = offset;
+    /// Goes on where a chunk header begins, after a [`Loss`]. Unfinished messages are dropped; what later headers inherit
+    /// is kept but not trusted, and timestamps are uncertain until a format 0 header comes. The header at the place
+    /// itself is taken as it is.
+    pub fn resume(&mut self, at: &Resume<'_>) {
+        self.announced = at.announced && at.chunk_size == self.chunk_size;
+        self.offset = at.offset;
+        self.resumed_at = at.offset;
         self.carried = 0;
         self.body_left = 0;
-        self.chunk_size = chunk_size;
+        self.chunk_size = at.chunk_size;
+        self.proven = at.proven;
         self.complete = None;
         self.finished = None;
         self.after_loss = true;
         for stream in self.table.all_mut() {
             stream.clear();
             stream.uncertain = true;
+            stream.stale = !at.trusted.contains(&stream.id);
         }
         self.held = 0;
-    }
-
-    /// Sets what later headers of a chunk stream inherit, as found by looking ahead after a loss.
-    pub fn seed(&mut self, known: &Stream) {
-        let slot = self.table.find_or_add(known.id);
-        let stream = &mut self.table[slot];
-        let timestamp = stream.timestamp;
-        *stream = Stream { timestamp, uncertain: true, ..known.clone() };
     }
 
     /// Reads a chunk header. `false`: it is cut, and what was there is carried.
@@ -468,6 +523,9 @@ impl Reader {
                 return Err(Loss { offset: self.offset, kind });
             }
         }
+        if self.after_loss {
+            self.doubt(header, found)?;
+        }
         let slot = match found {
             Some(slot) => slot,
             None if header.format >= 2 => {
@@ -479,11 +537,10 @@ impl Reader {
                     self.note(id, NoteKind::FreshFormat1);
                 }
                 let slot = self.table.find_or_add(id);
-                let stream = &mut self.table[slot];
-                stream.uncertain = self.after_loss;
+                self.table[slot].uncertain = self.after_loss;
                 // Behind a loss nobody says which message stream a format 1 header means: media nearly always have one.
                 if self.after_loss && matches!(header.type_id, Some(8 | 9 | 15 | 18 | 22)) {
-                    stream.message_stream_id = self.media_stream_id;
+                    self.table[slot].message_stream_id = self.media_stream_id;
                 }
                 slot
             }
@@ -512,6 +569,26 @@ impl Reader {
         Ok(slot)
     }
 
+    /// After a loss: refuses a header that rests on what may have changed while nothing could be read.
+    #[cold]
+    fn doubt(&self, header: &Header, found: Option<usize>) -> Result<(), Loss> {
+        let loss = |kind| Err(Loss { offset: self.offset, kind });
+        let stream = found.map(|slot| &self.table[slot]);
+        if self.offset == self.resumed_at {
+            return Ok(());
+        }
+        if header.format >= 2 && stream.is_some_and(|stream| stream.stale) {
+            let (format, chunk_stream_id) = (header.format, header.chunk_stream_id);
+            return loss(LossKind::Stale { format, chunk_stream_id });
+        }
+        let begins = header.format < 3 || stream.is_some_and(|stream| !stream.unfinished());
+        let length = header.length.or_else(|| stream.map(|stream| stream.length)).unwrap_or(0);
+        if begins && length > self.proven {
+            return loss(LossKind::ChunkSizeUnproven { length });
+        }
+        Ok(())
+    }
+
     /// Lets the header take effect: a new message where none is unfinished, else one more chunk of it.
     fn start_chunk(&mut self, slot: usize, header: Header, start: u64) {
         let stream = &mut self.table[slot];
@@ -528,6 +605,7 @@ impl Reader {
                 stream.length = length;
                 stream.type_id = type_id;
             }
+            stream.stale = false;
             if let Some(message_stream_id) = header.message_stream_id {
                 stream.message_stream_id = message_stream_id;
                 if message_stream_id > 0 {
@@ -695,6 +773,8 @@ impl Reader {
             if value & MAX_CHUNK_SIZE > 0 {
                 self.chunk_size = value & MAX_CHUNK_SIZE;
                 self.announced = true;
+                self.said = true;
+                self.proven = u32::MAX;
             }
         } else if let Some(aborted) = self.table.find(value)
             && aborted != slot
@@ -734,6 +814,12 @@ impl Reader {
         *input = &input[n..];
     }
 }
+
+/// Missing ranges remembered of one message.
+const MOST_DAMAGED: usize = 1024;
+/// The largest hole that zeros stand for: missing bytes cost nothing to send.
+const MOST_ZEROS: u64 = 64 << 10;
+const ZEROS: [u8; 4096] = [0; 4096];
 
 const SET_CHUNK_SIZE: u8 = 1;
 const ABORT: u8 = 2;
