@@ -49,8 +49,10 @@ pub struct FlowCounts {
     pub other_segments: u64,
 }
 
-/// In the table instead of an index: not RTMP, or over; a new SYN makes it a new connection.
-const SETTLED: u32 = u32::MAX;
+/// In the table instead of an index: not RTMP. A new SYN makes it a new connection.
+const OTHER: u32 = u32::MAX;
+/// The same: RTMP that is over.
+const OVER: u32 = OTHER - 1;
 
 #[derive(Debug)]
 struct Conn {
@@ -137,6 +139,7 @@ impl Flows {
             },
         };
         let Some(Some(conn)) = self.conns.get_mut(index as usize) else {
+            self.counts.other_segments += u64::from(index == OTHER);
             self.settled(key, side, segment, place, out);
             return;
         };
@@ -239,8 +242,6 @@ impl Flows {
             self.last = None;
             let index = self.create(key, side, segment, place, out);
             self.control(index, side, segment, place, out);
-        } else {
-            self.counts.other_segments += 1;
         }
     }
 
@@ -328,7 +329,7 @@ impl Flows {
             }
         }
         if self.table.len() - live.min(self.table.len()) >= self.limits.other_connections {
-            self.table.retain(|_, index| *index != SETTLED);
+            self.table.retain(|_, index| *index < OVER);
             self.last = None;
         }
     }
@@ -347,7 +348,8 @@ impl Flows {
             return;
         };
         self.free.push(index);
-        self.table.insert(conn.key, SETTLED);
+        let rtmp = matches!(conn.state, State::Rtmp(_));
+        self.table.insert(conn.key, if rtmp { OVER } else { OTHER });
         self.last = None;
         let mut shared =
             Shared { opened: &mut self.opened, choice: &self.choice, limits: &self.limits };

@@ -188,7 +188,9 @@ impl Facts {
     ) {
         let kind = Kind::of(raw.type_id);
         self.messages[direction.index()][kind as usize] += 1;
-        let (body, fault) = message::decode(raw.type_id, raw.payload, raw.length, emit.limits);
+        let mut body = Body::Opaque;
+        let fault =
+            message::decode_into(raw.type_id, raw.payload, raw.length, emit.limits, &mut body);
         let reply_to = match body {
             Body::Command(_) | Body::Data(_) => {
                 self.session.apply(direction, &body, *emit.seq, emit.limits)
@@ -197,7 +199,7 @@ impl Facts {
         };
         self.tracks.count(direction, raw, &body, emit.limits);
         let record = super::record::MessageRecord {
-            raw: *raw,
+            raw,
             kind,
             body: &body,
             malformed: fault.as_ref(),

@@ -414,13 +414,13 @@ fn read(
     emit: &mut Emitter<'_>,
 ) -> Result<(), Loss> {
     while let Some(item) = reader.next(input)? {
-        match item {
-            Item::Message(message) => facts.message(direction, &message, emit),
+        match &item {
+            Item::Message(message) => facts.message(direction, message, emit),
             Item::Chunk(chunk) => {
-                emit.record(Some(direction), Some(chunk.span), Event::Chunk(chunk));
+                emit.record(Some(direction), Some(chunk.span), Event::Chunk(*chunk));
             }
             Item::Note(note) => {
-                let finding = notes::of(&note);
+                let finding = notes::of(note);
                 let span = Span { start: note.offset, end: note.offset };
                 facts.report(Some(direction), Some(span), finding, emit);
             }

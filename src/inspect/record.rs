@@ -171,7 +171,7 @@ pub enum HandshakeFields {
 #[derive(Debug, Clone, Copy)]
 pub struct MessageRecord<'a> {
     /// What the chunk stream says of it.
-    pub raw: chunk::Message<'a>,
+    pub raw: &'a chunk::Message<'a>,
     /// Its kind.
     pub kind: Kind,
     /// What it says.

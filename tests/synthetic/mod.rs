@@ -108,7 +108,7 @@ impl Lines {
     fn message_record(&mut self, raw: chunk::Message<'_>, body: &Body, malformed: Option<&Fault>) {
         let kind = Kind::of(raw.type_id);
         self.bytes(Event::Message(MessageRecord {
-            raw,
+            raw: &raw,
             kind,
             body,
             malformed,
@@ -567,7 +567,7 @@ fn amf(lines: &mut Lines) {
         damaged: &[Span { start: 0, end: 1 }, Span { start: 2, end: 5 }],
     };
     let record = MessageRecord {
-        raw,
+        raw: &raw,
         kind: Kind::Command,
         body: &command,
         malformed: None,
@@ -636,8 +636,14 @@ fn payloads(lines: &mut Lines) {
                     damaged: &[],
                 };
                 let (kind, body) = (Kind::Unknown, &Body::Opaque);
-                let record =
-                    MessageRecord { raw, kind, body, malformed: None, reply_to: None, masked };
+                let record = MessageRecord {
+                    raw: &raw,
+                    kind,
+                    body,
+                    malformed: None,
+                    reply_to: None,
+                    masked,
+                };
                 lines.bytes(Event::Message(record));
             }
         }

@@ -61,6 +61,34 @@ impl Stream {
         self.start
     }
 
+    /// Begins a message with what its header says; what it leaves out is inherited. `time` is the timestamp where there
+    /// is a message stream id (format 0), else the delta.
+    #[inline]
+    pub(super) fn begin(
+        &mut self,
+        start: u64,
+        keep: usize,
+        time: Option<(u32, Option<u32>)>,
+        message_stream_id: Option<u32>,
+    ) {
+        self.start = start;
+        self.received = 0;
+        self.keep = keep;
+        self.decided = false;
+        self.stale = false;
+        if let Some((time, extended)) = time {
+            self.delta = time;
+            self.extended = extended;
+        }
+        if let Some(message_stream_id) = message_stream_id {
+            self.message_stream_id = message_stream_id;
+            self.timestamp = self.delta;
+            self.uncertain = false;
+        } else {
+            self.timestamp = self.timestamp.wrapping_add(self.delta);
+        }
+    }
+
     /// Forgets the message, keeping the header that later chunks inherit from. A large buffer is given back.
     pub(super) fn clear(&mut self) {
         const REUSE: usize = 16 << 10;

@@ -355,7 +355,7 @@ impl Reader {
                 break (slot, None);
             }
             if self.body_left == 0 {
-                if !self.header(input)? {
+                if !self.usual_header(input) && !self.header(input)? {
                     return Ok(None);
                 }
                 if self.body_left > 0 {
@@ -467,6 +467,45 @@ impl Reader {
             stream.stale = !at.trusted.contains(&stream.id);
         }
         self.held = 0;
+    }
+
+    /// Reads the usual header, which nearly all are: whole, of format 0 to 2, on a chunk stream with a short id that is
+    /// known and has no message unfinished, not extended, plausible, and before any loss. `false` leaves everything as it
+    /// is for [`header`](Self::header), which does the same for all others.
+    #[inline]
+    fn usual_header(&mut self, input: &mut &[u8]) -> bool {
+        let Some(head) = input.first_chunk::<12>() else { return false };
+        if self.carried > 0 || self.want_chunks || self.after_loss {
+            return false;
+        }
+        let format = head[0] >> 6;
+        let time = u32::from_be_bytes([0, head[1], head[2], head[3]]);
+        // The ids 0 and 1 announce longer forms and are in no table.
+        let Some(slot) = self.table.find(u32::from(head[0] & 0x3f)) else { return false };
+        let stream = &mut self.table[slot];
+        if format == 3 || time == header::EXTENDED || stream.unfinished() {
+            return false;
+        }
+        let message_stream_id = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
+        let message_stream_id = (format == 0).then_some(message_stream_id);
+        if format < 2 {
+            let length = u32::from_be_bytes([0, head[4], head[5], head[6]]);
+            if !plausible(head[7], length, message_stream_id.unwrap_or(stream.message_stream_id)) {
+                return false;
+            }
+            stream.length = length;
+            stream.type_id = head[7];
+        }
+        stream.begin(self.offset, self.keep.head, Some((time, None)), message_stream_id);
+        stream.chunks = 1;
+        self.media_stream_id =
+            message_stream_id.filter(|id| *id > 0).unwrap_or(self.media_stream_id);
+        self.current = slot;
+        self.body_left = stream.length.min(self.chunk_size);
+        let size = [12, 8, 4][usize::from(format)];
+        self.offset += size as u64;
+        *input = &input[size..];
+        true
     }
 
     /// Reads a chunk header. `false`: it is cut, and what was there is carried.
@@ -593,28 +632,14 @@ impl Reader {
     fn start_chunk(&mut self, slot: usize, header: Header, start: u64) {
         let stream = &mut self.table[slot];
         if !stream.unfinished() {
-            stream.start = start;
-            stream.received = 0;
-            stream.keep = self.keep.head;
-            stream.decided = false;
-            if let Some(time) = header.time() {
-                stream.delta = time;
-                stream.extended = header.extended_timestamp;
-            }
             if let (Some(length), Some(type_id)) = (header.length, header.type_id) {
                 stream.length = length;
                 stream.type_id = type_id;
             }
-            stream.stale = false;
-            if let Some(message_stream_id) = header.message_stream_id {
-                stream.message_stream_id = message_stream_id;
-                if message_stream_id > 0 {
-                    self.media_stream_id = message_stream_id;
-                }
-                stream.timestamp = stream.delta;
-                stream.uncertain = false;
-            } else {
-                stream.timestamp = stream.timestamp.wrapping_add(stream.delta);
+            let time = header.time().map(|time| (time, header.extended_timestamp));
+            stream.begin(start, self.keep.head, time, header.message_stream_id);
+            if let Some(message_stream_id) = header.message_stream_id.filter(|id| *id > 0) {
+                self.media_stream_id = message_stream_id;
             }
         }
         stream.chunks += 1;

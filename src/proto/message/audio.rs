@@ -67,18 +67,18 @@ pub struct Multichannel {
     pub channel_flags: Option<u32>,
 }
 
-/// Decodes the header of an audio message of `length` bytes, of which `head` are the first. Sequence headers,
-/// multichannel configurations and the tracks behind the first need more than a header: see [`wants_whole`].
+/// Decodes the header of an audio message of `length` bytes, of which `head` are the first, into an empty `audio`.
+/// Sequence headers, multichannel configurations and the tracks behind the first need more than a header: see
+/// [`wants_whole`].
 #[must_use]
-pub(super) fn decode(head: &[u8], length: usize) -> (Audio, Option<Fault>) {
+pub(super) fn decode(head: &[u8], length: usize, audio: &mut Audio) -> Option<Fault> {
     let head = &head[..head.len().min(length)];
-    let mut audio = Audio::default();
     let mut c = Cursor::new(head);
-    let fault = if length == 0 { None } else { walk(&mut c, length, &mut audio).err() };
+    let fault = if length == 0 { None } else { walk(&mut c, length, audio).err() };
     if audio.tracks.is_empty() {
         audio.data_length = length - c.offset();
     }
-    (audio, fault.map(|fault| media::beyond_head(fault, head.len(), length)))
+    fault.map(|fault| media::beyond_head(fault, head.len(), length))
 }
 
 /// Whether [`decode`] has a use for more of a message than its first bytes, `head`: two of them tell, or those of

@@ -2,6 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn decode(head: &[u8], length: usize) -> (Audio, Option<Fault>) {
+    let mut audio = Audio::default();
+    let fault = super::decode(head, length, &mut audio);
+    (audio, fault)
+}
+
 fn legacy(
     codec: AudioCodec,
     packet_type: AudioPacketType,

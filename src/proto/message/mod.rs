@@ -140,25 +140,47 @@ pub enum Body {
 /// else all. Beside the body comes the first fault in it, its offset within the payload.
 #[must_use]
 pub fn decode(type_id: u8, payload: &[u8], length: u32, limits: &Limits) -> (Body, Option<Fault>) {
+    let mut body = Body::Opaque;
+    let fault = decode_into(type_id, payload, length, limits, &mut body);
+    (body, fault)
+}
+
+/// The same into a place of the caller's, because moving bodies about costs more than decoding them.
+#[inline]
+pub fn decode_into(
+    type_id: u8,
+    payload: &[u8],
+    length: u32,
+    limits: &Limits,
+    body: &mut Body,
+) -> Option<Fault> {
     match Kind::of(type_id) {
         Kind::Audio => {
-            let (audio, fault) = audio::decode(payload, length as usize);
-            (Body::Audio(audio), fault)
+            *body = Body::Audio(Audio::default());
+            let Body::Audio(audio) = body else { return None };
+            audio::decode(payload, length as usize, audio)
         }
         Kind::Video => {
-            let (video, fault) = video::decode(payload, length as usize);
-            (Body::Video(video), fault)
+            *body = Body::Video(Video::default());
+            let Body::Video(video) = body else { return None };
+            video::decode(payload, length as usize, video)
         }
+        _ => decode_rare(type_id, payload, limits, body),
+    }
+}
+
+#[cold]
+fn decode_rare(type_id: u8, payload: &[u8], limits: &Limits, body: &mut Body) -> Option<Fault> {
+    let fault;
+    (*body, fault) = match Kind::of(type_id) {
         Kind::SetChunkSize
         | Kind::Abort
         | Kind::Acknowledgement
         | Kind::WindowAcknowledgementSize
-        | Kind::SetPeerBandwidth => {
-            let Some((control, fault)) = Control::decode(type_id, payload) else {
-                return (Body::Opaque, None);
-            };
-            (Body::Control(control), fault)
-        }
+        | Kind::SetPeerBandwidth => match Control::decode(type_id, payload) {
+            Some((control, fault)) => (Body::Control(control), fault),
+            None => (Body::Opaque, None),
+        },
         Kind::UserControl => {
             let (event, fault) = user_control::decode(payload);
             (Body::UserControl(event), fault)
@@ -171,8 +193,11 @@ pub fn decode(type_id: u8, payload: &[u8], length: u32, limits: &Limits) -> (Bod
             let (data, fault) = data::decode(type_id, payload, limits);
             (Body::Data(Box::new(data)), fault)
         }
-        Kind::SharedObject | Kind::Aggregate | Kind::Unknown => (Body::Opaque, None),
-    }
+        Kind::Audio | Kind::Video | Kind::SharedObject | Kind::Aggregate | Kind::Unknown => {
+            (Body::Opaque, None)
+        }
+    };
+    fault
 }
 
 /// Whether decoding a message needs its whole payload, told from its type and its first bytes.

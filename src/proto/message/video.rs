@@ -49,18 +49,17 @@ pub struct VideoTrack {
     pub data_length: usize,
 }
 
-/// Decodes the header of a video message of `length` bytes, of which `head` are the first. Sequence headers, metadata
-/// and the tracks behind the first need more than a header: see [`wants_whole`].
+/// Decodes the header of a video message of `length` bytes, of which `head` are the first, into an empty `video`.
+/// Sequence headers, metadata and the tracks behind the first need more than a header: see [`wants_whole`].
 #[must_use]
-pub(super) fn decode(head: &[u8], length: usize) -> (Video, Option<Fault>) {
+pub(super) fn decode(head: &[u8], length: usize, video: &mut Video) -> Option<Fault> {
     let head = &head[..head.len().min(length)];
-    let mut video = Video::default();
     let mut c = Cursor::new(head);
-    let fault = if length == 0 { None } else { walk(&mut c, length, &mut video).err() };
+    let fault = if length == 0 { None } else { walk(&mut c, length, video).err() };
     if video.tracks.is_empty() {
         video.data_length = length - c.offset();
     }
-    (video, fault.map(|fault| media::beyond_head(fault, head.len(), length)))
+    fault.map(|fault| media::beyond_head(fault, head.len(), length))
 }
 
 /// Whether [`decode`], or whoever reads metadata, has a use for more of a message than its first bytes, `head`: two of

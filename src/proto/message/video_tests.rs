@@ -6,6 +6,12 @@ use FrameType as F;
 use VideoCodec as C;
 use VideoPacketType as P;
 
+fn decode(head: &[u8], length: usize) -> (Video, Option<Fault>) {
+    let mut video = Video::default();
+    let fault = super::decode(head, length, &mut video);
+    (video, fault)
+}
+
 fn frame(codec: C, frame_type: F, packet_type: P, composition_time: Option<i32>) -> Video {
     Video {
         codec: Some(codec),
