@@ -77,14 +77,22 @@ impl Writer {
     /// Appends a record's line.
     pub fn record(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
         let mut line = Line(out);
-        line.open();
-        text!(line, "event", record.event.as_str());
+        match record.event {
+            // Nearly all records are messages.
+            Event::Message(_) => line.raw(b"{\"event\":\"message\","),
+            ref event => {
+                line.open();
+                text!(line, "event", event.as_str());
+            }
+        }
         number!(line, "seq", record.seq);
         if let Some(connection) = record.connection {
             number!(line, "connection", connection);
         }
-        if let Some(direction) = record.direction {
-            text!(line, "direction", direction.as_str());
+        match record.direction {
+            Some(Direction::ClientToServer) => line.raw(b"\"direction\":\"c2s\","),
+            Some(Direction::ServerToClient) => line.raw(b"\"direction\":\"s2c\","),
+            None => {}
         }
         if let Some(at) = record.place.at {
             line.raw(b"\"time\":\"");
@@ -167,8 +175,14 @@ impl Writer {
     fn message(&self, line: &mut Line<'_>, message: &MessageRecord<'_>) {
         let raw = &message.raw;
         let kind = message.kind;
-        text!(line, "kind", kind.as_str());
-        number!(line, "type_id", raw.type_id);
+        match kind {
+            Kind::Audio => line.raw(b"\"kind\":\"audio\",\"type_id\":8,"),
+            Kind::Video => line.raw(b"\"kind\":\"video\",\"type_id\":9,"),
+            _ => {
+                text!(line, "kind", kind.as_str());
+                number!(line, "type_id", raw.type_id);
+            }
+        }
         number!(line, "chunk_stream_id", raw.chunk_stream_id);
         number!(line, "message_stream_id", raw.message_stream_id);
         number!(line, "timestamp", raw.timestamp);
@@ -742,8 +756,10 @@ impl Line<'_> {
 
     fn signed(&mut self, name: &str, value: i64) {
         self.key(name);
-        let mut buffer = itoa::Buffer::new();
-        self.raw(buffer.format(value).as_bytes());
+        if value < 0 {
+            self.0.push(b'-');
+        }
+        self.digits(value.unsigned_abs());
         self.0.push(b',');
     }
 

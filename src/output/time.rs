@@ -18,7 +18,10 @@ impl Clock {
         if self.second != Some(second) {
             self.render(second);
         }
-        out.extend_from_slice(&self.text);
+        match self.text.first_chunk::<20>() {
+            Some(text) => out.extend_from_slice(text),
+            None => out.extend_from_slice(&self.text),
+        }
         push_padded::<9>(out, at.rem_euclid(1_000_000_000) as u64);
         out.push(b'Z');
     }
@@ -53,18 +56,50 @@ impl Clock {
 
 /// Appends the last `N` decimal digits of a number, zeros in front.
 #[inline]
-pub(crate) fn push_padded<const N: usize>(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn push_padded<const N: usize>(out: &mut Vec<u8>, number: u64) {
     let mut digits = [b'0'; N];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+    fill(&mut digits, number);
     out.extend_from_slice(&digits);
 }
+
+/// Fills the slice with the last decimal digits of a number, two at a time.
+#[inline]
+fn fill(digits: &mut [u8], mut number: u64) {
+    let mut pairs = digits.rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        let at = (number % 100) as usize * 2;
+        number /= 100;
+        pair.copy_from_slice(&PAIRS[at..at + 2]);
+    }
+    if let [last] = pairs.into_remainder() {
+        *last = b'0' + (number % 10) as u8;
+    }
+}
+
+/// `00` to `99`.
+const PAIRS: [u8; 200] = {
+    let mut pairs = [0; 200];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n * 2] = b'0' + (n / 10) as u8;
+        pairs[n * 2 + 1] = b'0' + (n % 10) as u8;
+        n += 1;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn padded_numbers_are_cut_in_front() {
+        for number in [0, 1, 10, 123_456, 123_456_789, u64::MAX] {
+            let mut out = Vec::new();
+            push_padded::<7>(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("{:07}", number % 10_000_000));
+        }
+    }
 
     #[test]
     fn times_have_nine_decimals_whatever_came_before() {
