@@ -13,8 +13,8 @@ use crate::inspect::{
 use crate::proto::amf::Value;
 use crate::proto::codec::{AudioConfig, VideoConfig};
 use crate::proto::message::{
-    Audio, AudioCodec, Body, Command, Control, Data, Kind, ModEx, Multichannel, UserControl, Video,
-    VideoCodec,
+    Audio, AudioCodec, AudioPacketType, Body, Command, Control, Data, FrameType, Kind, ModEx,
+    Multichannel, UserControl, Video, VideoCodec, VideoPacketType,
 };
 use crate::proto::{Direction, Span};
 
@@ -50,13 +50,57 @@ pub struct Writer {
     limits: Limits,
     shown: Shown,
     files: Vec<String>,
+    /// What the last audio and the last video message began with, and their headers: the next ones are mostly the same.
+    routes: [Same<(u8, u32, u32)>; 2],
+    audio: Same<AudioHeader>,
+    video: Same<VideoHeader>,
 }
+
+/// Text that stays the same as long as what it was made of does.
+#[derive(Debug)]
+struct Same<K> {
+    of: Option<K>,
+    text: Vec<u8>,
+}
+
+impl<K> Default for Same<K> {
+    fn default() -> Self {
+        Self { of: None, text: Vec::new() }
+    }
+}
+
+impl<K: PartialEq> Same<K> {
+    /// The text made of `key`, made anew where that is another than last time.
+    #[inline]
+    fn text(&mut self, key: K, make: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
+        if self.of.as_ref() != Some(&key) {
+            self.text.clear();
+            make(&mut self.text);
+            self.of = Some(key);
+        }
+        &self.text
+    }
+}
+
+/// All of an ordinary audio message but the length of its data.
+type AudioHeader =
+    (Option<AudioCodec>, bool, Option<AudioPacketType>, Option<u32>, Option<u8>, Option<u8>);
+/// All of an ordinary video message but its composition time and the length of its data.
+type VideoHeader = (Option<VideoCodec>, bool, Option<FrameType>, Option<VideoPacketType>);
 
 impl Writer {
     /// A writer that shows payloads as `shown` says; `files` are the input's names, where records say theirs.
     #[must_use]
     pub fn new(shown: Shown, files: Vec<String>, limits: Limits) -> Self {
-        Self { clock: Clock::default(), limits, shown, files }
+        Self {
+            clock: Clock::default(),
+            limits,
+            shown,
+            files,
+            routes: Default::default(),
+            audio: Same::default(),
+            video: Same::default(),
+        }
     }
 
     /// Appends the first line of a run.
@@ -118,7 +162,7 @@ impl Writer {
         out.push(b'\n');
     }
 
-    fn event(&self, line: &mut Line<'_>, record: &Record<'_>) {
+    fn event(&mut self, line: &mut Line<'_>, record: &Record<'_>) {
         match &record.event {
             Event::Opened(opened) => {
                 line.display("client", &opened.client);
@@ -172,19 +216,22 @@ impl Writer {
     }
 
     #[inline]
-    fn message(&self, line: &mut Line<'_>, message: &MessageRecord<'_>) {
+    fn message(&mut self, line: &mut Line<'_>, message: &MessageRecord<'_>) {
         let raw = &message.raw;
         let kind = message.kind;
-        match kind {
-            Kind::Audio => line.raw(b"\"kind\":\"audio\",\"type_id\":8,"),
-            Kind::Video => line.raw(b"\"kind\":\"video\",\"type_id\":9,"),
-            _ => {
-                text!(line, "kind", kind.as_str());
-                number!(line, "type_id", raw.type_id);
-            }
+        let route = |out: &mut Vec<u8>| {
+            let mut line = Line(out);
+            text!(line, "kind", kind.as_str());
+            number!(line, "type_id", raw.type_id);
+            number!(line, "chunk_stream_id", raw.chunk_stream_id);
+            number!(line, "message_stream_id", raw.message_stream_id);
+        };
+        if matches!(kind, Kind::Audio | Kind::Video) {
+            let key = (raw.type_id, raw.chunk_stream_id, raw.message_stream_id);
+            line.raw(self.routes[usize::from(kind == Kind::Video)].text(key, route));
+        } else {
+            route(line.0);
         }
-        number!(line, "chunk_stream_id", raw.chunk_stream_id);
-        number!(line, "message_stream_id", raw.message_stream_id);
         number!(line, "timestamp", raw.timestamp);
         if raw.timestamp_uncertain {
             line.boolean("timestamp_uncertain", true);
@@ -198,11 +245,11 @@ impl Writer {
         match message.body {
             Body::Audio(audio) => {
                 line.raw(b"\"audio\":");
-                write_audio(line, audio);
+                self.audio(line, audio);
             }
             Body::Video(video) => {
                 line.raw(b"\"video\":");
-                write_video(line, video);
+                self.video(line, video);
             }
             Body::Command(command) => {
                 line.raw(b"\"command\":");
@@ -242,6 +289,50 @@ impl Writer {
             payload::write_json(line.0, bytes, self.shown.form, message.masked);
             line.raw(b"\",");
         }
+    }
+
+    /// An audio object; of an ordinary one only the length is new.
+    #[inline]
+    fn audio(&mut self, line: &mut Line<'_>, audio: &Audio) {
+        let ordinary = audio.config.is_none()
+            && audio.multichannel.is_none()
+            && audio.multitrack.is_none()
+            && audio.mod_ex.is_empty();
+        if !ordinary {
+            write_audio(line, audio);
+            return;
+        }
+        let Audio { codec, enhanced, packet_type, sample_rate, sample_size, channels, .. } = *audio;
+        let key = (codec, enhanced, packet_type, sample_rate, sample_size, channels);
+        line.raw(self.audio.text(key, |out| {
+            write_audio(&mut Line(out), &Audio { data_length: 0, ..audio.clone() });
+            out.truncate(out.len() - b"0},".len());
+        }));
+        line.digits(audio.data_length as u64);
+        line.raw(b"},");
+    }
+
+    /// A video object; of an ordinary one only composition time and length are new.
+    #[inline]
+    fn video(&mut self, line: &mut Line<'_>, video: &Video) {
+        let ordinary = video.config.is_none()
+            && video.multitrack.is_none()
+            && video.mod_ex.is_empty()
+            && video.command.is_none();
+        let Some(time) = video.composition_time.filter(|_| ordinary) else {
+            write_video(line, video);
+            return;
+        };
+        let Video { codec, enhanced, frame_type, packet_type, .. } = *video;
+        line.raw(self.video.text((codec, enhanced, frame_type, packet_type), |out| {
+            let same = Video { composition_time: Some(0), data_length: 0, ..video.clone() };
+            write_video(&mut Line(out), &same);
+            out.truncate(out.len() - b"0,\"data_length\":0},".len());
+        }));
+        line.signed_digits(i64::from(time));
+        line.raw(b",\"data_length\":");
+        line.digits(video.data_length as u64);
+        line.raw(b"},");
     }
 
     fn command(&self, line: &mut Line<'_>, command: &Command, reply_to: Option<u64>) {
@@ -756,11 +847,16 @@ impl Line<'_> {
 
     fn signed(&mut self, name: &str, value: i64) {
         self.key(name);
+        self.signed_digits(value);
+        self.0.push(b',');
+    }
+
+    #[inline]
+    fn signed_digits(&mut self, value: i64) {
         if value < 0 {
             self.0.push(b'-');
         }
         self.digits(value.unsigned_abs());
-        self.0.push(b',');
     }
 
     #[inline]

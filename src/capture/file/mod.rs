@@ -17,6 +17,8 @@ use super::error::{Error, Foreign};
 use super::link::LinkType;
 use crate::Limits;
 
+/// With so much at hand the next record is whole, short of a packet longer than any network's: half a block.
+const PLENTY: usize = 512 << 10;
 /// Bytes that tell the formats apart.
 const MAGIC: usize = 4;
 
@@ -225,10 +227,11 @@ impl<R: Read> Reader<R> {
     }
 
     /// Whether the next item can be had without reading from the source, which may wait. When this is false it is the
-    /// moment to flush output.
+    /// moment to flush output. (Of a record longer than half a block it may say so too early.)
     #[must_use]
     pub fn buffered(&self) -> bool {
-        self.window.ended()
+        self.window.len() >= PLENTY
+            || self.window.ended()
             || match &self.format {
                 Format::Pcap(walk) => walk.buffered(self.window.bytes()),
                 Format::PcapNg(walk) => walk.buffered(self.window.bytes()),

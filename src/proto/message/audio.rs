@@ -112,6 +112,9 @@ fn walk(c: &mut Cursor<'_>, length: usize, audio: &mut Audio) -> Result<(), Faul
     }
     let packet = AudioPacketType::aac(c.u8("AAC packet type")?);
     audio.packet_type = Some(packet);
+    if packet != AudioPacketType::SequenceStart {
+        return Ok(()); // as nearly every message: frames have nothing to decode
+    }
     let (content, fault) = Content::read(packet, audio.codec, Body::rest(c, length));
     audio.config = content.config;
     fault.map_or(Ok(()), Err)

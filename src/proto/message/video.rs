@@ -107,6 +107,9 @@ fn walk(c: &mut Cursor<'_>, length: usize, video: &mut Video) -> Result<(), Faul
     video.packet_type = Some(packet);
     // The field is there for every packet type, though only coded frames have a use for it.
     video.composition_time = Some(c.i24("composition time")?);
+    if packet != VideoPacketType::SequenceStart {
+        return Ok(()); // as nearly every message: frames have nothing to decode
+    }
     let (config, fault) = read_config(packet, video.codec, Body::rest(c, length));
     video.config = config;
     fault.map_or(Ok(()), Err)
