@@ -46,7 +46,7 @@ const TABLE: &[Row] = &[
     row("inspect", &["Limits", "proto"], &[]),
     row("inspect::finding", &[], &[]),
     row("inspect::traffic", &["inspect::Finding", "proto::Direction"], &[]),
-    row("inspect::resync", &["proto::chunk"], &["memchr"]),
+    row("inspect::resync", &["proto::chunk"], &[]),
 
     // Capture files to Traffic: of the inspection they know the way in, never the inspector or its records.
     row("capture", &[
@@ -234,7 +234,7 @@ fn names_it(path: &str, what: &str) -> bool {
 fn module_of(file: &Path) -> String {
     let name = file.with_extension("").to_string_lossy().replace(['/', '\\'], "::");
     let name = name.strip_suffix("::mod").unwrap_or(&name);
-    name.strip_suffix("_tests").map_or(name.to_owned(), |of| format!("{of}::tests"))
+    name.strip_suffix("_tests").map_or_else(|| name.to_owned(), |of| format!("{of}::tests"))
 }
 
 fn each_file(dir: &Path, visit: &mut dyn FnMut(&Path)) {
