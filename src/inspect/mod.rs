@@ -169,6 +169,9 @@ impl Inspector {
         if let Some(flow) = self.flows.get_mut(&id) {
             self.memory = self.memory.wrapping_add(flow.memory_growth());
         }
+        if self.memory > self.limits.total_bytes {
+            self.relieve(id, place, out); // what stands for missing bytes takes room too
+        }
     }
 
     /// A finding about the input as a whole.

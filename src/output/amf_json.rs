@@ -29,8 +29,8 @@ pub fn write_values(out: &mut Vec<u8>, values: &[Value], ctx: &mut Context<'_>) 
     json.list(values.iter(), |json, value| json.value(value, depth));
 }
 
-/// Appends `text` as a JSON string. Control characters, also DEL and C1, are escaped: a terminal that shows the line
-/// obeys none of them.
+/// Appends `text` as a JSON string. Control characters, also DEL and C1, and those that steer direction and lines are
+/// escaped: a terminal that shows the line obeys none of them.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
@@ -38,21 +38,28 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     for (at, &byte) in bytes.iter().enumerate() {
         // U+0080 to U+009F are C2 80 to C2 9F in UTF-8.
         let (code, length) = match byte {
-            b'"' | b'\\' | 0..=0x1f | 0x7f => (byte, 1),
-            0xc2 if bytes[at + 1] < 0xa0 => (bytes[at + 1], 2),
+            b'"' | b'\\' | 0..=0x1f | 0x7f => (u16::from(byte), 1),
+            0xc2 if bytes[at + 1] < 0xa0 => (u16::from(bytes[at + 1]), 2),
+            0xd8 if bytes[at + 1] == 0x9c => (0x61c, 2),
+            0xe2 => match (bytes[at + 1], bytes[at + 2]) {
+                (0x80, last @ (0x8e | 0x8f | 0xa8..=0xae)) => (0x2000 | u16::from(last & 0x3f), 3),
+                (0x81, last @ 0xa6..=0xa9) => (0x2040 | u16::from(last & 0x3f), 3),
+                _ => continue,
+            },
             _ => continue,
         };
         out.extend_from_slice(&bytes[from..at]);
         from = at + length;
         match code {
-            b'"' => out.extend(br#"\""#),
-            b'\\' => out.extend(br"\\"),
-            b'\n' => out.extend(br"\n"),
-            b'\r' => out.extend(br"\r"),
-            b'\t' => out.extend(br"\t"),
+            0x22 => out.extend(br#"\""#),
+            0x5c => out.extend(br"\\"),
+            0x0a => out.extend(br"\n"),
+            0x0d => out.extend(br"\r"),
+            0x09 => out.extend(br"\t"),
             _ => {
-                let digit = |n: u8| b"0123456789abcdef"[usize::from(n)];
-                out.extend([b'\\', b'u', b'0', b'0', digit(code >> 4), digit(code & 15)]);
+                let digit = |n: u16| b"0123456789abcdef"[usize::from(n & 15)];
+                out.extend([b'\\', b'u']);
+                out.extend([12, 8, 4, 0].map(|shift| digit(code >> shift)));
             }
         }
     }

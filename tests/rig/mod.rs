@@ -309,3 +309,146 @@ impl Random {
         (self.next() >> 33) as usize % bound
     }
 }
+
+/// A connection written packet by packet: Ethernet, IPv4, port 1935.
+#[derive(Debug, Clone)]
+pub struct Conversation {
+    client: ([u8; 4], u16),
+    sequence: [u32; 2],
+    pub packets: Vec<Owned>,
+    clock: i64,
+}
+
+impl Conversation {
+    /// A connection numbered `n`, opened by SYN and SYN ACK.
+    pub fn new(n: u32) -> Self {
+        let [_, a, b, c] = (n / 50_000).to_be_bytes();
+        let mut it = Self {
+            client: ([10, a, b, c], (10_000 + n % 50_000) as u16),
+            sequence: [1000, 5000],
+            packets: Vec::new(),
+            clock: 0,
+        };
+        it.segment(Direction::ClientToServer, 2, &[]);
+        it.segment(Direction::ServerToClient, 0x12, &[]);
+        it.sequence = [1001, 5001];
+        it
+    }
+
+    /// The same with both handshakes, all zeros.
+    pub fn shaken(n: u32) -> Self {
+        let mut it = Self::new(n);
+        let mut packets = vec![0; 3073];
+        packets[0] = 3;
+        for direction in Direction::BOTH {
+            it.send(direction, &packets);
+        }
+        it
+    }
+
+    /// Sends bytes in segments of 1,400.
+    pub fn send(&mut self, direction: Direction, bytes: &[u8]) {
+        self.send_by(direction, bytes, 1400);
+    }
+
+    /// Sends bytes in segments of `step`.
+    pub fn send_by(&mut self, direction: Direction, bytes: &[u8], step: usize) {
+        for piece in bytes.chunks(step) {
+            self.segment(direction, 0x18, piece);
+            self.skip(direction, piece.len() as u32);
+        }
+    }
+
+    /// Goes on as if so many bytes had been sent.
+    pub const fn skip(&mut self, direction: Direction, bytes: u32) {
+        let sequence = &mut self.sequence[direction.index()];
+        *sequence = sequence.wrapping_add(bytes);
+    }
+
+    /// The other side acknowledges all so far, often enough that nobody waits for more.
+    pub fn acknowledge(&mut self, direction: Direction) {
+        for _ in 0..20 {
+            self.segment(direction.reverse(), 0x10, &[]);
+        }
+    }
+
+    /// One packet.
+    pub fn segment(&mut self, direction: Direction, flags: u8, payload: &[u8]) {
+        let server = ([192, 0, 2, 1], 1935u16);
+        let (source, target) = match direction {
+            Direction::ClientToServer => (self.client, server),
+            Direction::ServerToClient => (server, self.client),
+        };
+        let mut data = vec![0; 12];
+        data.extend([8, 0, 0x45, 0]);
+        data.extend((40 + payload.len() as u16).to_be_bytes());
+        data.extend([0, 0, 0, 0, 64, 6, 0, 0]);
+        data.extend(source.0);
+        data.extend(target.0);
+        data.extend(source.1.to_be_bytes());
+        data.extend(target.1.to_be_bytes());
+        data.extend(self.sequence[direction.index()].to_be_bytes());
+        data.extend(self.sequence[direction.reverse().index()].to_be_bytes());
+        data.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        data.extend_from_slice(payload);
+        self.clock += 1_000_000;
+        let time = Some(1_700_000_000_000_000_000 + self.clock);
+        self.packets.push(Owned { time, link: LinkType(1), data });
+    }
+}
+
+/// A pcap file of packets.
+pub fn file(packets: &[Owned]) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend(0xa1b2_3c4d_u32.to_le_bytes());
+    out.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0]);
+    for packet in packets {
+        let time = packet.time.unwrap_or(0);
+        let length = (packet.data.len() as u32).to_le_bytes();
+        out.extend(((time / 1_000_000_000) as u32).to_le_bytes());
+        out.extend(((time % 1_000_000_000) as u32).to_le_bytes());
+        out.extend(length);
+        out.extend(length);
+        out.extend_from_slice(&packet.data);
+    }
+    out
+}
+
+/// A format 0 chunk header.
+pub fn header0(id: u32, length: u32, type_id: u8, message_stream: u32) -> Vec<u8> {
+    let header = rtmpctl::proto::chunk::Header {
+        format: 0,
+        chunk_stream_id: id,
+        basic_length: 1,
+        timestamp_field: Some(0),
+        extended_timestamp: None,
+        length: Some(length),
+        type_id: Some(type_id),
+        message_stream_id: Some(message_stream),
+    };
+    let mut out = Vec::new();
+    header.encode(&mut out);
+    out
+}
+
+/// A message in chunks of 128 bytes, or of what was announced.
+pub fn message(
+    writer: &mut rtmpctl::proto::chunk::Writer,
+    id: u32,
+    type_id: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    let message_stream_id = u32::from(type_id != 1);
+    writer.write(
+        &rtmpctl::proto::chunk::Outgoing {
+            chunk_stream_id: id,
+            message_stream_id,
+            type_id,
+            timestamp: 0,
+            payload,
+        },
+        &mut out,
+    );
+    out
+}

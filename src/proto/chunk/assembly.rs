@@ -26,6 +26,8 @@ pub struct Stream {
     /// Whether the last header is from before a loss: later ones may have been lost with it.
     pub stale: bool,
 
+    /// Whether it was used since the last loss.
+    pub(super) touched: bool,
     /// Payload bytes of the unfinished message seen so far; 0 also where none is unfinished.
     pub(super) received: u32,
     /// Chunks of the current message so far; 0 where none is unfinished.
@@ -146,10 +148,6 @@ impl Table {
 
     pub(super) fn all(&self) -> &[Stream] {
         &self.streams
-    }
-
-    pub(super) fn all_mut(&mut self) -> &mut [Stream] {
-        &mut self.streams
     }
 
     /// Bytes that the table itself occupies, payloads aside.

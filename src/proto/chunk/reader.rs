@@ -54,6 +54,8 @@ pub struct Reader {
     proven: u32,
     /// Where [`resume`](Self::resume) went on last.
     resumed_at: u64,
+    /// After a loss, the chunk streams used since: a further one costs no more than they do.
+    touched: Vec<usize>,
     /// The message stream of the last header that named one, as media do.
     media_stream_id: u32,
 }
@@ -271,6 +273,7 @@ impl Reader {
             said: false,
             proven: u32::MAX,
             resumed_at: offset,
+            touched: Vec::new(),
             media_stream_id: 1,
         }
     }
@@ -335,7 +338,7 @@ impl Reader {
     #[must_use]
     #[inline]
     pub fn memory(&self) -> usize {
-        self.held + self.table.bytes()
+        self.held + self.table.bytes() + self.touched.capacity() * size_of::<usize>()
     }
 
     /// The next item, or `None` where all of `input` has been taken.
@@ -460,11 +463,21 @@ impl Reader {
         self.proven = at.proven;
         self.complete = None;
         self.finished = None;
-        self.after_loss = true;
-        for stream in self.table.all_mut() {
+        if !std::mem::replace(&mut self.after_loss, true) {
+            self.touched = (0..self.table.all().len()).collect();
+        }
+        for slot in std::mem::take(&mut self.touched) {
+            let stream = &mut self.table[slot];
             stream.clear();
             stream.uncertain = true;
-            stream.stale = !at.trusted.contains(&stream.id);
+            stream.stale = true;
+            stream.touched = false;
+        }
+        for &id in at.trusted {
+            if let Some(slot) = self.table.find(id) {
+                self.touch(slot);
+                self.table[slot].stale = false;
+            }
         }
         self.held = 0;
     }
@@ -594,6 +607,9 @@ impl Reader {
         if header.basic_length > needs {
             self.note(id, NoteKind::LongBasicHeader { length: header.basic_length });
         }
+        if self.after_loss {
+            self.touch(slot);
+        }
         let stream = &self.table[slot];
         if header.format < 3 && stream.unfinished() {
             let kind = NoteKind::HeaderInsideMessage {
@@ -606,6 +622,12 @@ impl Reader {
             self.release(slot);
         }
         Ok(slot)
+    }
+
+    fn touch(&mut self, slot: usize) {
+        if !std::mem::replace(&mut self.table[slot].touched, true) {
+            self.touched.push(slot);
+        }
     }
 
     /// After a loss: refuses a header that rests on what may have changed while nothing could be read.
