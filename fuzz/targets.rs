@@ -1,0 +1,358 @@
+//! What each fuzz target does with its bytes. `tests/corpus.rs` runs the corpora through the same functions.
+//!
+//! They panic where a promise is broken: bytes lost, output that is no JSON, a terminal escape.
+
+use rtmpctl::Limits;
+use rtmpctl::capture::file::{Item, Packet, Reader};
+use rtmpctl::capture::{Captures, Choice, LinkType};
+use rtmpctl::inspect::{CloseKind, ClosedBy, GapCause, Inspector, Options, Place, Record, Traffic};
+use rtmpctl::output::payload::Shown;
+use rtmpctl::output::{json, redact::Redactor};
+use rtmpctl::proto::amf::{Budget, amf0, amf3};
+use rtmpctl::proto::chunk::{self, Keep, Resume};
+use rtmpctl::proto::cursor::Cursor;
+use rtmpctl::proto::{Direction, codec, handshake, message};
+
+/// A target.
+pub type Target = fn(&[u8]);
+
+/// All targets, by name.
+pub const ALL: [(&str, Target); 12] = [
+    ("amf0", amf0),
+    ("amf3", amf3),
+    ("audio", audio),
+    ("chunk", chunk),
+    ("codec", codec),
+    ("decode", decode),
+    ("file", file),
+    ("handshake", handshake),
+    ("lane", lane),
+    ("packet", packet),
+    ("tcp", tcp),
+    ("video", video),
+];
+
+/// One byte off the front: what the rest is done with.
+fn choose(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+/// Chunks in pieces; after a loss the reader goes on a few bytes further.
+pub fn chunk(data: &[u8]) {
+    let (step, mut data) = choose(data);
+    let step = usize::from(step).max(1);
+    let keep =
+        if step % 2 == 0 { Keep::ALL } else { Keep { head: 64, whole: message::needs_whole } };
+    let limits = Limits { partial_bytes: 64 << 10, ..Limits::default() };
+    let mut reader = chunk::Reader::new(0, keep, &limits).with_chunks(step % 3 == 0);
+    let mut fed = 0u64;
+    while !data.is_empty() {
+        let (piece, rest) = data.split_at(step.min(data.len()));
+        data = rest;
+        let mut input = piece;
+        loop {
+            match reader.next(&mut input) {
+                Ok(Some(chunk::Item::Message(message))) => {
+                    assert!(message.span.start <= message.span.end);
+                    assert!(message.payload.len() <= message.length as usize);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => {
+                    let taken = reader.offset() + 1;
+                    let at = Resume {
+                        offset: taken,
+                        chunk_size: 128,
+                        announced: false,
+                        proven: u32::MAX,
+                        trusted: &[3],
+                    };
+                    reader.resume(&at);
+                    break;
+                }
+            }
+        }
+        fed += piece.len() as u64;
+        if step % 5 == 0 {
+            let _ = reader.hole(u64::from(step as u8));
+        }
+        assert!(reader.memory() < 64 << 20);
+    }
+    assert!(fed < u64::MAX);
+}
+
+/// Values of AMF0, which may switch to AMF3, one after the other.
+pub fn amf0(data: &[u8]) {
+    values(data, amf0::decode);
+}
+
+/// Values of AMF3.
+pub fn amf3(data: &[u8]) {
+    values(data, amf3::decode);
+}
+
+fn values(data: &[u8], decode: fn(&mut Cursor<'_>, &mut Budget) -> rtmpctl::proto::amf::Decoded) {
+    let limits = Limits::default();
+    let (mut cursor, mut budget) = (Cursor::new(data), Budget::new(&limits));
+    let mut all = Vec::new();
+    while cursor.remaining() > 0 {
+        let before = cursor.remaining();
+        let decoded = decode(&mut cursor, &mut budget);
+        let stop = decoded.fault.is_some() || cursor.remaining() == before;
+        all.push(decoded.value);
+        if stop {
+            break;
+        }
+    }
+    let mut out = Vec::new();
+    let mut context = rtmpctl::output::amf_json::Context::of(&all, &limits);
+    rtmpctl::output::amf_json::write_values(&mut out, &all, &mut context);
+    check_line(&out);
+    for value in &all {
+        let mut text = String::new();
+        rtmpctl::output::amf_json::write_inline(&mut text, value, 200);
+        assert!(!text.chars().any(char::is_control));
+    }
+}
+
+/// An audio message.
+pub fn audio(data: &[u8]) {
+    media(8, data);
+}
+
+/// A video message.
+pub fn video(data: &[u8]) {
+    media(9, data);
+}
+
+fn media(type_id: u8, data: &[u8]) {
+    let limits = Limits::default();
+    let whole = message::needs_whole(type_id, &data[..data.len().min(limits.media_head)]);
+    let kept = if whole { data } else { &data[..data.len().min(limits.media_head)] };
+    let (_, fault) = message::decode(type_id, kept, data.len() as u32, &limits);
+    if let Some(fault) = fault {
+        assert!(fault.offset <= data.len());
+    }
+}
+
+/// A codec's configuration record.
+pub fn codec(data: &[u8]) {
+    let (kind, record) = choose(data);
+    match kind % 7 {
+        0 => drop(codec::aac::decode(record)),
+        1 => drop(codec::av1::decode(record)),
+        2 => drop(codec::avc::decode(record)),
+        3 => drop(codec::flac::decode(record)),
+        4 => drop(codec::hevc::decode(record)),
+        5 => drop(codec::opus::decode(record)),
+        _ => drop(codec::vp::decode(record)),
+    }
+}
+
+/// A capture file.
+pub fn file(data: &[u8]) {
+    let Ok(mut reader) = Reader::new(data) else { return };
+    let mut items = 0usize;
+    while let Some(item) = reader.next().expect("memory can be read") {
+        if let Item::Packet(packet) = item {
+            assert!(packet.data.len() <= data.len());
+        }
+        items += 1;
+        assert!(items <= data.len() + 16, "more items than bytes");
+    }
+}
+
+/// Handshake packets of both sides, in pieces.
+pub fn handshake(data: &[u8]) {
+    let (step, rest) = choose(data);
+    let mut reader = handshake::Reader::new();
+    for mut piece in rest.chunks(usize::from(step).max(1) * 8) {
+        while let Some(packet) = reader.read(&mut piece) {
+            if let handshake::Packet::One(one) = packet {
+                for side in [handshake::Side::Client, handshake::Side::Server] {
+                    let _ = handshake::digest::find(one.bytes, side);
+                }
+            }
+        }
+    }
+}
+
+/// One packet of a link type, and once more as a fragment's neighbour.
+pub fn packet(data: &[u8]) {
+    const LINKS: [u16; 13] = [0, 1, 9, 12, 50, 51, 101, 108, 113, 228, 229, 276, 7];
+    let (link, data) = choose(data);
+    let limits = Limits::default();
+    let mut captures = Captures::new(Choice { ports: Vec::new(), all: true }, &limits);
+    for number in 1..3 {
+        let packet = Packet {
+            number,
+            time: Some(0),
+            link: LinkType(LINKS[usize::from(link) % LINKS.len()]),
+            data,
+            original_length: data.len() as u32,
+        };
+        captures.item(&Item::Packet(packet), None, &mut |_| {});
+    }
+    captures.finish(&mut |_| {});
+}
+
+/// Segments of one connection, four bytes of head each: flags and direction, sequence, length.
+pub fn tcp(mut data: &[u8]) {
+    let limits = Limits { reorder_bytes: 64 << 10, ..Limits::default() };
+    let mut captures = Captures::new(Choice { ports: Vec::new(), all: true }, &limits);
+    let mut number = 0;
+    let mut bytes = 0u64;
+    let mut given = 0u64;
+    let mut count = |traffic: Traffic<'_>| {
+        if let Traffic::Bytes { data, .. } = traffic {
+            given += data.len() as u64;
+        }
+    };
+    while let Some((&[kind, high, low, length], rest)) = data.split_first_chunk::<4>() {
+        let (payload, rest) = rest.split_at(rest.len().min(usize::from(length)));
+        data = rest;
+        number += 1;
+        bytes += payload.len() as u64;
+        let mut packet = vec![0x45, 0];
+        packet.extend((40 + payload.len() as u16).to_be_bytes());
+        packet.extend([0, 0, 0, 0, 64, 6, 0, 0]);
+        let (client, server) = ([10, 0, 0, 1, 0x80, 0], [10, 0, 0, 2, 0x07, 0x8f]);
+        let ends = if kind & 0x80 == 0 { [client, server] } else { [server, client] };
+        packet.extend(ends.iter().flat_map(|end| &end[..4]));
+        packet.extend(ends.iter().flat_map(|end| &end[4..]));
+        // Far jumps too.
+        let sequence = u32::from_be_bytes([high & 0xc0, 0, high & 0x3f, low]);
+        packet.extend(sequence.to_be_bytes());
+        packet.extend(sequence.rotate_left(3).to_be_bytes());
+        packet.extend([0x50, kind & 0x1f, 1, 0, 0, 0, 0, 0]);
+        packet.extend_from_slice(payload);
+        let packet = Packet {
+            number,
+            time: None,
+            link: LinkType(101),
+            data: &packet,
+            original_length: packet.len() as u32 + u32::from(kind & 0x40 != 0),
+        };
+        captures.item(&Item::Packet(packet), None, &mut count);
+    }
+    captures.finish(&mut count);
+    assert!(given <= bytes, "{given} of {bytes} bytes came out");
+}
+
+/// One direction's bytes, in pieces with holes: however they are cut, the same lines.
+pub fn lane(data: &[u8]) {
+    let (settings, data) = choose(data);
+    let whole = lane_lines(settings, data, usize::MAX);
+    let pieces = lane_lines(settings, data, usize::from(settings / 4) + 1);
+    assert_eq!(whole, pieces);
+}
+
+fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
+    let limits = Limits { resync_bytes: 4096, same_finding: 5, ..Limits::default() };
+    let mut show = Show::new(&limits);
+    let direction = Direction::ClientToServer;
+    let place = Place::default();
+    let address = ([10, 0, 0, 1], 1935).into();
+    let from_start = settings & 1 != 0;
+    let mut inspector =
+        Inspector::new(Options { chunks: settings & 2 != 0, whole_media: false }, limits);
+    let mut feed =
+        |traffic: Traffic<'_>| inspector.feed(&traffic, &mut |record| show.record(record));
+    feed(Traffic::Opened { flow: 1, place, client: address, server: address, from_start });
+    if from_start {
+        let mut handshake = [0; 3073];
+        handshake[0] = 3;
+        feed(Traffic::Bytes { flow: 1, place, direction, data: &handshake });
+    }
+    // A byte that says so is a hole.
+    for (index, part) in data.split(|&byte| byte == 0xfe).enumerate() {
+        if index > 0 {
+            let length = Some(index as u64 * 7 % 300 + 1);
+            feed(Traffic::Gap { flow: 1, place, direction, length, cause: GapCause::Lost });
+        }
+        for piece in part.chunks(step.min(part.len()).max(1)) {
+            feed(Traffic::Bytes { flow: 1, place, direction, data: piece });
+        }
+    }
+    feed(Traffic::Closed { flow: 1, place, by: ClosedBy::Both, how: CloseKind::End });
+    show.out
+}
+
+/// A whole capture to lines and rows.
+pub fn decode(data: &[u8]) {
+    let limits = Limits::default();
+    let Ok(mut reader) = Reader::new(data) else { return };
+    let mut captures = Captures::new(Choice::default(), &limits);
+    let mut inspector = Inspector::new(Options::default(), limits.clone());
+    let mut show = Show::new(&limits);
+    let mut out =
+        |traffic: Traffic<'_>| inspector.feed(&traffic, &mut |record| show.record(record));
+    while let Some(item) = reader.next().expect("memory can be read") {
+        captures.item(&item, None, &mut out);
+    }
+    captures.finish(&mut out);
+}
+
+/// Records as the command prints them.
+struct Show {
+    redactor: Redactor,
+    json: json::Writer,
+    #[cfg(feature = "cli")]
+    table: rtmpctl::output::table::Writer,
+    out: Vec<u8>,
+}
+
+impl Show {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            redactor: Redactor::default(),
+            json: json::Writer::new(Shown::default(), Vec::new(), limits.clone()),
+            #[cfg(feature = "cli")]
+            table: rtmpctl::output::table::Writer::new(
+                rtmpctl::output::table::Style::default(),
+                Shown::default(),
+                true,
+                Vec::new(),
+            ),
+            out: Vec::new(),
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let Self { redactor, json, out, .. } = self;
+        #[cfg(feature = "cli")]
+        let table = &mut self.table;
+        redactor.pass(record, &mut |record| {
+            let from = out.len();
+            json.record(out, record);
+            check_line(&out[from..]);
+            #[cfg(feature = "cli")]
+            {
+                let mut rows = Vec::new();
+                table.record(&mut rows, record);
+                let rows = String::from_utf8(rows).expect("rows are UTF-8");
+                assert!(!rows.chars().any(|c| c.is_control() && c != '\n'), "{rows:?}");
+            }
+        });
+    }
+}
+
+/// A line that ends, holds no other control character and is UTF-8 with balanced brackets outside its strings.
+fn check_line(line: &[u8]) {
+    let text = core::str::from_utf8(line).expect("lines are UTF-8");
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    let (mut depth, mut inside, mut escaped) = (0i64, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => inside = !inside,
+            b'{' | b'[' if !inside => depth += 1,
+            b'}' | b']' if !inside => depth -= 1,
+            _ => {}
+        }
+        assert!(depth >= 0, "{text}");
+    }
+    assert!(depth == 0 && !inside, "{text}");
+}

@@ -1,0 +1,186 @@
+//! The corpora of the fuzz targets, through the same functions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod rig;
+#[path = "../fuzz/targets.rs"]
+#[allow(unreachable_pub, dead_code, reason = "written for a crate of its own")]
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+use rig::Layout;
+use rtmpctl::inspect::Options;
+use rtmpctl::proto::{Direction, codec};
+
+fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
+}
+
+#[test]
+fn every_seed_keeps_the_promises() {
+    for (name, target) in targets::ALL {
+        let mut seeds = 0;
+        for entry in std::fs::read_dir(directory(name)).unwrap() {
+            let path = entry.unwrap().path();
+            let seed = std::fs::read(&path).unwrap();
+            println!("{}", path.display());
+            target(&seed);
+            // And damaged in a few places.
+            let mut random = rig::Random(seeds + 1);
+            for _ in 0..20 {
+                let mut damaged = seed.clone();
+                for _ in 0..3 {
+                    if !damaged.is_empty() {
+                        let at = random.below(damaged.len());
+                        damaged[at] = random.next() as u8;
+                    }
+                }
+                damaged.truncate(damaged.len() - random.below(damaged.len() / 4 + 1));
+                target(&damaged);
+            }
+            seeds += 1;
+        }
+        assert!(seeds > 0, "{name} has no seeds");
+    }
+}
+
+/// Makes the seeds from the captures in testdata.
+#[test]
+#[ignore = "writes into the source tree; run by hand where the captures have changed"]
+fn write_seeds() {
+    let write = |target: &str, name: &str, bytes: &[u8]| {
+        std::fs::create_dir_all(directory(target)).unwrap();
+        std::fs::write(directory(target).join(name), bytes).unwrap();
+    };
+    for (name, file) in rig::captures() {
+        let stem = name.split('.').next().unwrap();
+        if ![
+            "quickstart",
+            "enhanced-hevc",
+            "ext-timestamp",
+            "options",
+            "sll2",
+            "vlan",
+            "ipv6",
+            "refused",
+            "gst-rtmpsink",
+        ]
+        .contains(&stem)
+        {
+            continue;
+        }
+        write("file", stem, &file[..2_000.min(file.len())]);
+        write("decode", stem, &file[..file.len().min(12_000)]);
+        let packets = rig::packets(&file);
+        let with_data =
+            packets.iter().find(|p| Layout::of(p).is_some_and(|l| l.length() > 40)).unwrap();
+        let link = match with_data.link.0 {
+            1 => 1,
+            276 => 11,
+            _ => 6,
+        };
+        write(
+            "packet",
+            stem,
+            &[&[link], &with_data.data[..with_data.data.len().min(300)]].concat(),
+        );
+
+        let mut lanes = [Vec::new(), Vec::new()];
+        for event in rig::joined(&packets) {
+            if let rig::Event2::Bytes { flow: 1, direction, data, .. } = event {
+                lanes[direction.index()].extend(data);
+            }
+        }
+        for direction in Direction::BOTH {
+            let bytes = &lanes[direction.index()];
+            let Some(chunks) = bytes.get(3073..) else { continue };
+            let name = format!("{stem}-{direction}");
+            write("lane", &name, &[&[1], &chunks[..chunks.len().min(4_000)]].concat());
+            write(
+                "lane",
+                &format!("{name}-inside"),
+                &[&[2], &chunks[chunks.len() / 2..][..chunks.len().min(6_000) / 2]].concat(),
+            );
+            write("chunk", &name, &[&[100], &chunks[..chunks.len().min(3_000)]].concat());
+            if stem == "quickstart" {
+                write("handshake", &name, &[&[255], &bytes[..3_073]].concat());
+            }
+        }
+        let mut seen = Vec::new();
+        let options = Options { whole_media: true, ..Options::default() };
+        let mut inspector = rtmpctl::inspect::Inspector::new(options, rtmpctl::Limits::default());
+        rig::traffic(&packets, &rtmpctl::Limits::default(), &mut |traffic| {
+            inspector.feed(&traffic, &mut |record| {
+                let rtmpctl::inspect::Event::Message(message) = record.event else { return };
+                let payload = message.raw.payload;
+                let target = match message.raw.type_id {
+                    8 => "audio",
+                    9 => "video",
+                    18 | 20 => "amf0",
+                    _ => return,
+                };
+                let short = &payload[..payload.len().min(400)];
+                let key =
+                    (target, short.first().copied(), short.get(1).copied(), short.len() / 100);
+                if !seen.contains(&key) && seen.len() < 14 {
+                    seen.push(key);
+                    write(target, &format!("{stem}-{}", seen.len()), short);
+                }
+                // Configuration records, as the tags carry them.
+                let record = match (message.raw.type_id, payload) {
+                    (8, [0xaf, 0, record @ ..]) => Some((0, record)),
+                    (9, [0x17, 0, _, _, _, record @ ..]) => Some((2, record)),
+                    (9, [0x90, b'h', b'v', b'c', b'1', record @ ..]) => Some((4, record)),
+                    (8, [0x90, b'O', b'p', b'u', b's', record @ ..]) => Some((5, record)),
+                    _ => None,
+                };
+                if let Some((kind, record)) = record {
+                    write("codec", &format!("{stem}-{kind}"), &[&[kind], record].concat());
+                }
+            });
+        });
+    }
+    write(
+        "codec",
+        "av1",
+        &[
+            1, 0x81, 0x08, 0x0c, 0x00, 0x0a, 0x0b, 0, 0, 0, 0x24, 0xcf, 0x7f, 0x0d, 0xbf, 0xff,
+            0x30, 0x08,
+        ],
+    );
+    write(
+        "codec",
+        "flac",
+        &[
+            &[3],
+            &b"fLaC"[..],
+            &[0x80, 0, 0, 34, 0x10, 0, 0x10, 0],
+            &[0; 6],
+            &[0x0a, 0xc4, 0x42, 0xf0],
+            &[0; 20],
+        ]
+        .concat(),
+    );
+    write("codec", "vp9", &[6, 1, 0, 0, 0, 0, 31, 0x80, 2, 2, 2, 0, 0]);
+    let _ = codec::vp::decode(&[]);
+    write("amf3", "object", b"\x0a\x0b\x0dapp.Me\x09name\x06\x07abc\x07age\x04\x81\x01\x01");
+    write("amf3", "array", b"\x09\x05\x03k\x06\x03v\x01\x04\x01\x04\x02");
+    write("amf3", "vectors", b"\x0d\x05\x00\x00\x00\x00\x01\x00\x00\x00\x02\x0f\x03\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x11\x03\x00\x06\x03a\x04\x01");
+    write("amf3", "scalars", b"\x00\x01\x02\x03\x04\x7f\x05\x40\x09\x21\xfb\x54\x44\x2d\x18\x08\x01\x42\x70\x00\x00\x00\x00\x00\x00\x0c\x05ab\x07\x09<a/>");
+    let mut segments = Vec::new();
+    for (kind, at, length) in [
+        (0x02, 0, 0),
+        (0x92, 0, 0),
+        (0x18, 1, 20),
+        (0x18, 41, 20),
+        (0x18, 21, 20),
+        (0x98, 1, 30),
+        (0x18, 11, 60),
+        (0x11, 71, 0),
+    ] {
+        segments.extend([kind, 0, at, length]);
+        segments.extend(std::iter::repeat_n(3, usize::from(length)));
+    }
+    write("tcp", "reordered", &segments);
+}
