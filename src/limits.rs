@@ -38,8 +38,11 @@ pub struct Limits {
     pub fragment_bytes: usize,
     /// Incomplete IP datagrams held at once (default 1,024). Over it the oldest goes.
     pub fragment_datagrams: usize,
-    /// Unanswered calls remembered per direction (default 1,024).
+    /// Unanswered calls remembered per connection (default 1,024).
     pub pending_calls: usize,
+    /// Bytes remembered of what the commands of all open connections say: unanswered calls, names and URLs for the
+    /// summaries (default 16 MiB). Over it nothing more is remembered until connections close.
+    pub session_bytes: usize,
     /// Message streams remembered per connection (default 1,024).
     pub message_streams: usize,
     /// Media tracks counted per connection (default 256).
@@ -77,6 +80,7 @@ impl Default for Limits {
             fragment_bytes: 4 << 20,
             fragment_datagrams: 1_024,
             pending_calls: 1_024,
+            session_bytes: 16 << 20,
             message_streams: 1_024,
             tracks: 256,
             same_finding: 20,

@@ -522,6 +522,33 @@ fn tracks_of_a_connection() {
 }
 
 #[test]
+fn what_commands_say() {
+    let packets: Vec<Owned> = (0..3)
+        .flat_map(|n| {
+            let mut one = Conversation::shaken(n);
+            one.send(ClientToServer, &commands([connect(&[b'a'; 1000])]));
+            one.packets
+        })
+        .collect();
+    let remembered = |session_bytes| {
+        let limits = Limits { session_bytes, ..Limits::default() };
+        let (mut apps, mut commands) = (0, 0);
+        let run = run(&packets, &limits, |_, record| match record.event {
+            Event::Summary(summary) => apps += usize::from(summary.app.is_some()),
+            Event::Message(message) => commands += usize::from(message.raw.type_id == 20),
+            _ => {}
+        });
+        assert_eq!(commands, 3, "all are decoded");
+        assert_eq!(apps + count(&run.findings, "limit.session-bytes"), 3);
+        apps
+    };
+    let one = (0..10_000).find(|&bytes| remembered(bytes) == 2).expect("a limit for two") - 1;
+    assert!(one > 3_000, "{one}");
+    assert_eq!([remembered(0), remembered(1), remembered(one), remembered(one + 1)], [0, 1, 1, 2]);
+    assert_eq!(remembered(1 << 20), 3);
+}
+
+#[test]
 fn pending_calls() {
     let mut both = Conversation::shaken(1);
     both.send(ClientToServer, &commands((1..=3).map(|id| call("q", f64::from(id)))));

@@ -28,6 +28,8 @@ pub(super) struct Facts {
     began: Arrival,
     latest: Arrival,
     session: Session,
+    /// Bytes of it that are counted among those of all connections.
+    session_counted: usize,
     tracks: Tracks,
     messages: [[u64; Kind::ALL.len()]; 2],
     findings: [u64; 3],
@@ -46,6 +48,8 @@ pub(super) struct Emitter<'e> {
     pub(super) place: Place,
     pub(super) flow: FlowId,
     pub(super) elapsed: Option<i64>,
+    /// Bytes remembered of what the commands of all connections said.
+    pub(super) remembered: &'e mut usize,
 }
 
 impl Emitter<'_> {
@@ -85,6 +89,7 @@ impl Flow {
                 began: emit.place.at,
                 latest: emit.place.at,
                 session: Session::default(),
+                session_counted: 0,
                 tracks: Tracks::default(),
                 messages: [[0; Kind::ALL.len()]; 2],
                 findings: [0; 3],
@@ -159,6 +164,7 @@ impl Flow {
         }
         emit.record(None, None, Event::Closed(closed));
         let facts = self.facts;
+        *emit.remembered = emit.remembered.saturating_sub(facts.session_counted);
         let summary = Summary {
             opened: facts.opened,
             app: facts.session.app,
@@ -177,6 +183,8 @@ impl Flow {
     }
 }
 
+const SESSION_FULL: &str = "limit.session-bytes";
+
 impl Facts {
     /// A complete message.
     #[inline]
@@ -192,9 +200,7 @@ impl Facts {
         let fault =
             message::decode_into(raw.type_id, raw.payload, raw.length, emit.limits, &mut body);
         let reply_to = match body {
-            Body::Command(_) | Body::Data(_) => {
-                self.session.apply(direction, &body, *emit.seq, emit.limits)
-            }
+            Body::Command(_) | Body::Data(_) => self.learn(direction, &body, emit),
             _ => None,
         };
         self.tracks.count(direction, raw, &body, emit.limits);
@@ -212,6 +218,24 @@ impl Facts {
         } else if kind == Kind::Unknown {
             self.unknown(direction, raw, seq, emit);
         }
+    }
+
+    /// What a command or metadata says of the session; gives the `seq` of the call that it answers.
+    fn learn(&mut self, direction: Direction, body: &Body, emit: &mut Emitter<'_>) -> Option<u64> {
+        let full = *emit.remembered >= emit.limits.session_bytes;
+        if full && self.seen.iter().all(|(code, _)| *code != SESSION_FULL) {
+            let text = format!(
+                "names, URLs and calls of this connection are no longer remembered: those of all open ones together \
+                 take {} bytes (limit session_bytes)",
+                emit.remembered
+            );
+            self.report(None, None, Finding::new(SESSION_FULL, Severity::Warning, text), emit);
+        }
+        let reply_to = self.session.apply(direction, body, *emit.seq, full, emit.limits);
+        let now = self.session.memory();
+        let before = std::mem::replace(&mut self.session_counted, now);
+        *emit.remembered = (*emit.remembered + now).saturating_sub(before);
+        reply_to
     }
 
     #[cold]

@@ -76,13 +76,15 @@ pub struct Inspector {
     flows: HashMap<FlowId, Box<Flow>, BuildHasherDefault<FlowHasher>>,
     seq: u64,
     memory: usize,
+    /// Bytes remembered of what the commands of all connections said.
+    remembered: usize,
 }
 
 impl Inspector {
     /// An inspector that numbers its records from 1: 0 is the `start` line of whoever runs it.
     #[must_use]
     pub fn new(options: Options, limits: Limits) -> Self {
-        Self { options, limits, flows: HashMap::default(), seq: 1, memory: 0 }
+        Self { options, limits, flows: HashMap::default(), seq: 1, memory: 0, remembered: 0 }
     }
 
     /// Takes one thing that happened; `out` gets the records that it completes.
@@ -99,6 +101,7 @@ impl Inspector {
                 place,
                 flow: id,
                 elapsed,
+                remembered: &mut self.remembered,
             };
             flow.bytes(direction, data, &mut emit);
             self.memory = self.memory.wrapping_add(flow.memory_growth());
@@ -136,6 +139,7 @@ impl Inspector {
             place,
             flow: id,
             elapsed,
+            remembered: &mut self.remembered,
         };
         match *traffic {
             Traffic::Opened { client, server, from_start, .. } => {
@@ -204,6 +208,7 @@ impl Inspector {
             place,
             flow: id,
             elapsed,
+            remembered: &mut self.remembered,
         };
         let text = format!(
             "connection {} is no longer decoded: it held {held} bytes of unfinished messages when all connections \

@@ -307,6 +307,17 @@ pub const RULES: &[Rule] = &[
         spec: None,
     },
     Rule {
+        code: "limit.session-bytes",
+        severity: Severity::Warning,
+        title: "What commands say is no longer remembered, to stay within memory",
+        meaning: "All open connections together have said too much that is worth remembering: names, URLs and calls \
+                  without an answer. Messages are decoded as before, but the summary may lack names, and answers may \
+                  not say which call they answer.",
+        breaks_on: "Only the analysis.",
+        fix: "Decode the connections one by one, or find out who opens so many and leaves them open.",
+        spec: None,
+    },
+    Rule {
         code: "limit.total-bytes",
         severity: Severity::Error,
         title: "A connection is no longer decoded, to stay within memory",

@@ -29,15 +29,22 @@ struct Call {
 const LONGEST: usize = 4096;
 
 impl Session {
-    /// Learns from a message that will have the number `seq`; gives the `seq` of the call that it answers.
+    /// Learns from a message that will have the number `seq`; gives the `seq` of the call that it answers. `full`:
+    /// nothing more is to be remembered.
     pub(super) fn apply(
         &mut self,
         direction: Direction,
         body: &Body,
         seq: u64,
+        full: bool,
         limits: &Limits,
     ) -> Option<u64> {
         match body {
+            Body::Command(command) if full => {
+                let id = command.transaction_id.filter(|_| is_answer(command.name()))?;
+                Some(self.calls.remove(&(direction.reverse(), id.to_bits()))?.seq)
+            }
+            _ if full => None,
             Body::Command(command) => self.command(direction, command, seq, limits),
             Body::Data(data) => {
                 self.metadata(direction, data);
@@ -55,7 +62,7 @@ impl Session {
         limits: &Limits,
     ) -> Option<u64> {
         let name = command.name();
-        if matches!(name, "_result" | "_error") {
+        if is_answer(name) {
             let id = command.transaction_id?;
             let call = self.calls.remove(&(direction.reverse(), id.to_bits()))?;
             if call.connect && name == "_result" {
@@ -90,6 +97,20 @@ impl Session {
         None
     }
 
+    /// About how many bytes are remembered.
+    pub(super) fn memory(&self) -> usize {
+        const CALL: usize = size_of::<((Direction, u64), Call)>() + 1;
+        let texts = [
+            &self.app,
+            &self.tc_url,
+            &self.stream_name,
+            &self.client_software,
+            &self.server_software,
+        ];
+        let texts: usize = texts.iter().map(|text| text.as_ref().map_or(0, String::capacity)).sum();
+        texts + self.calls.capacity() * CALL
+    }
+
     fn connected(&mut self, result: &Command) {
         self.server_software =
             result.object.as_ref().and_then(|properties| text(properties, "fmsVer"));
@@ -103,6 +124,10 @@ impl Session {
             self.client_software = Some(encoder);
         }
     }
+}
+
+fn is_answer(name: &str) -> bool {
+    matches!(name, "_result" | "_error")
 }
 
 fn text(object: &Value, key: &str) -> Option<String> {
