@@ -612,3 +612,34 @@ fn printed_values_of_a_message() {
         }
     }
 }
+
+/// Filters come before masking in what is shown, and not in what is known.
+#[cfg(feature = "cli")]
+#[test]
+fn a_key_in_a_call_that_is_not_shown_is_masked_in_the_answer() {
+    let mut both = Conversation::shaken(1);
+    let mut publish = call("publish", 5.0);
+    publish.push(5);
+    publish.extend(string(b"k3y-of-mine"));
+    both.send(ClientToServer, &commands([publish]));
+    let mut status = call("onStatus", 0.0);
+    status.push(5);
+    status.extend(string(b"k3y-of-mine is now published"));
+    both.send(ServerToClient, &commands([status]));
+    let path = std::env::temp_dir().join(format!("rtmpctl-limits-{}.pcap", std::process::id()));
+    std::fs::write(&path, rig::file(&both.packets)).unwrap();
+    for options in [&["--direction", "s2c"][..], &["--payload", "base64"], &["--only", "command"]] {
+        for format in ["json", "table"] {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
+                .args(["decode", "-f", format])
+                .args(options)
+                .arg(&path)
+                .output()
+                .unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(text.contains("is now published"), "{options:?}: {text}");
+            assert!(!text.contains("k3y-of-mine"), "{options:?}: {text}");
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
+}

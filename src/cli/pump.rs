@@ -136,6 +136,10 @@ impl Show {
             self.worst = self.worst.max(Some(finding.severity));
         }
         if !self.filter.keeps(record) {
+            // What is not shown names secrets all the same, which other records may repeat.
+            if let Some(redactor) = &mut self.redactor {
+                redactor.pass(record, &mut |_| {});
+            }
             return;
         }
         let (printer, buffer) = (&mut self.printer, &mut self.buffer);

@@ -180,7 +180,7 @@ pub struct MessageRecord<'a> {
     pub malformed: Option<&'a Fault>,
     /// The `seq` of the call that it answers.
     pub reply_to: Option<u64>,
-    /// Ranges of the payload that hold secrets and are not to be shown.
+    /// Ranges of the payload that hold secrets and are not to be shown, in order and without overlap.
     pub masked: &'a [core::ops::Range<usize>],
 }
 

@@ -68,7 +68,8 @@ pub(crate) fn hex(byte: u8, index: usize, masked: &[Range<usize>]) -> [u8; 2] {
 
 /// Whether the byte at `index` is not to be shown.
 pub(crate) fn is_masked(index: usize, masked: &[Range<usize>]) -> bool {
-    masked.iter().any(|range| range.contains(&index))
+    let behind = masked.partition_point(|range| range.start <= index);
+    masked[..behind].last().is_some_and(|range| index < range.end)
 }
 
 /// Appends bytes as lines under a row: offset, hex and characters, or Base64.

@@ -14,8 +14,10 @@ use crate::proto::message::{Body, Command};
 /// Masks the secrets of records on their way to an output.
 #[derive(Debug, Default)]
 pub struct Redactor {
-    /// What to look for in the payloads and answers of each connection.
+    /// What to look for in the payloads and answers of each connection, the latest last.
     secrets: HashMap<FlowId, Vec<String>>,
+    /// Bytes of them all.
+    held: usize,
 }
 
 /// Calls whose first argument is a stream name.
@@ -32,8 +34,14 @@ const NAMED: [&str; 9] = [
 ];
 /// Names in a query whose value is no secret.
 const PLAIN: [&str; 6] = ["vhost", "authmod", "type", "live", "reset", "app"];
-/// Secrets remembered per connection.
+/// Secrets remembered per connection. Answers come soon, so of more than these the oldest go.
 const MOST: usize = 64;
+/// Bytes of them.
+const MOST_BYTES: usize = 256 << 10;
+/// Bytes of all connections' secrets; over it each connection has only [`FEW_BYTES`].
+const MOST_HELD: usize = 8 << 20;
+/// Room for the names of one session.
+const FEW_BYTES: usize = 1 << 10;
 
 impl Redactor {
     /// Hands the record on to `next`, masked.
@@ -45,8 +53,10 @@ impl Redactor {
                 _ => next(record),
             },
             Event::Summary(summary) => {
-                if let Some(connection) = record.connection {
-                    self.secrets.remove(&connection);
+                if let Some(connection) = record.connection
+                    && let Some(secrets) = self.secrets.remove(&connection)
+                {
+                    self.held -= secrets.iter().map(String::len).sum::<usize>();
                 }
                 let summary = mask_summary(summary);
                 next(&Record { event: Event::Summary(&summary), ..*record });
@@ -89,16 +99,39 @@ impl Redactor {
         }
         let skip = usize::from(NAMED.contains(&command.name()));
         masked.arguments.iter_mut().skip(skip).for_each(walk);
-        for secret in found {
-            if secrets.len() < MOST && !secrets.contains(&secret) {
-                secrets.push(secret);
-            }
+        found.retain(|secret| !secrets.contains(secret));
+        if !found.is_empty() {
+            let before: usize = secrets.iter().map(String::len).sum();
+            let room = if self.held > MOST_HELD { FEW_BYTES } else { MOST_BYTES };
+            let after = remember(secrets, found, room);
+            self.held = self.held + after - before;
         }
         let ranges = secret_ranges(message.raw.payload, secrets);
         let body = Body::Command(Box::new(masked));
         let message = MessageRecord { body: &body, masked: &ranges, ..*message };
         next(&Record { event: Event::Message(message), ..*record });
     }
+}
+
+/// Adds secrets; the oldest go where they are too many, down to the last one. Gives the bytes of them all.
+fn remember(secrets: &mut Vec<String>, found: Vec<String>, room: usize) -> usize {
+    for secret in found {
+        if !secrets.contains(&secret) {
+            secrets.push(secret);
+        }
+    }
+    let mut bytes: usize = secrets.iter().map(String::len).sum();
+    let mut gone = 0;
+    while secrets.len() - gone > MOST || bytes > room && secrets.len() - gone > 1 {
+        bytes -= secrets[gone].len();
+        gone += 1;
+    }
+    secrets.drain(..gone);
+    if bytes > MOST_BYTES {
+        secrets.clear(); // no stream is called so
+        bytes = 0;
+    }
+    bytes
 }
 
 /// A secret as it may be shown: `live_1…9f`. Short ones show next to nothing.
@@ -237,6 +270,15 @@ fn secret_ranges(payload: &[u8], secrets: &[String]) -> Vec<Range<usize>> {
             }
         }
     }
+    // In order and without overlap, so that a byte is found among them quickly.
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, last| {
+        let joined = next.start <= last.end;
+        if joined {
+            last.end = last.end.max(next.end);
+        }
+        joined
+    });
     ranges
 }
 
@@ -305,8 +347,24 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_secrets_are_remembered_and_no_more_than_there_is_room_for() {
+        let mut secrets = Vec::new();
+        let names = |from: usize, to: usize| (from..to).map(|n| format!("name{n:04}")).collect();
+        assert_eq!(remember(&mut secrets, names(0, MOST), MOST_BYTES), MOST * 8);
+        assert_eq!(secrets[0], "name0000");
+        assert_eq!(remember(&mut secrets, names(MOST, MOST + 1), MOST_BYTES), MOST * 8);
+        assert_eq!((secrets[0].as_str(), secrets.len()), ("name0001", MOST));
+        assert_eq!(remember(&mut secrets, names(100, 101), 16), 16);
+        assert_eq!(secrets, ["name0064", "name0100"]);
+        assert_eq!(remember(&mut secrets, vec!["x".repeat(MOST_BYTES)], 16), MOST_BYTES);
+        assert_eq!(remember(&mut secrets, vec!["x".repeat(MOST_BYTES + 1)], 16), 0);
+    }
+
+    #[test]
     fn payload_bytes_of_a_secret_are_found() {
         let payload = b"\x02\x00\x04cam1\x02\x00\x05cam12\x02\x00\x06x cam1";
         assert_eq!(secret_ranges(payload, &["cam1".to_owned()]), [3..7, 20..24]);
+        let overlapping = ["ab-cd".to_owned(), "cd ef".to_owned(), "ab-cd ef".to_owned()];
+        assert_eq!(secret_ranges(b". ab-cd ef .", &overlapping), [2..10]);
     }
 }

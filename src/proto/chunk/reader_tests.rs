@@ -428,3 +428,69 @@ proptest! {
         if let Some(loss) = loss { prop_assert!(loss.offset <= bytes.len() as u64); }
     }
 }
+
+/// A reader that lost its place behind these messages and goes on at `offset`.
+fn resumed(sent: &[Owned], offset: u64, proven: u32, trusted: &[u32]) -> Reader {
+    let mut reader = reader();
+    let bytes = write(&mut Writer::new(), sent);
+    assert_eq!(read(&mut reader, &[&bytes]).2, None);
+    reader.resume(&Resume { offset, chunk_size: 128, announced: false, proven, trusted });
+    reader
+}
+
+#[test]
+fn after_a_loss_no_header_rests_on_what_may_have_changed() {
+    let before = [message(4, 8, 0, vec![1; 5]), message(6, 9, 0, vec![1; 5])];
+    let first = message(9, 8, 0, vec![2; 3]);
+    let again = [0xc4, 7, 7, 7, 7, 7];
+    for (trusted, loss) in
+        [(&[4][..], None), (&[6], Some(LossKind::Stale { format: 3, chunk_stream_id: 4 }))]
+    {
+        let mut reader = resumed(&before, 1000, u32::MAX, trusted);
+        let mut bytes = write(&mut Writer::new(), std::slice::from_ref(&first));
+        let offset = 1000 + bytes.len() as u64;
+        bytes.extend(again);
+        let (seen, _, lost) = read(&mut reader, &[&bytes]);
+        assert_eq!(seen.len(), if loss.is_none() { 2 } else { 1 });
+        assert_eq!(lost, loss.map(|kind| Loss { offset, kind }));
+    }
+}
+
+#[test]
+fn after_a_loss_a_message_longer_than_the_chunk_size_is_proven_for_is_doubted() {
+    for (length, seen) in [(100, 2), (101, 1)] {
+        let mut reader = resumed(&[], 1000, 100, &[]);
+        let sent = [message(4, 8, 0, vec![1; 120]), message(6, 9, 0, vec![1; length])];
+        let (messages, _, loss) = read(&mut reader, &[&write(&mut Writer::new(), &sent)]);
+        assert_eq!(messages.len(), seen, "the first header is where it was found");
+        assert_eq!(loss.is_some(), seen == 1);
+    }
+}
+
+#[test]
+fn a_large_hole_takes_no_room_and_many_small_ones_little() {
+    for (hole, kept) in [(64 << 10, 100 + (64 << 10) + 100), ((64 << 10) + 1, 100)] {
+        let mut reader = reader();
+        let mut bytes = write(&mut Writer::new(), &[set_chunk_size(1 << 20)]);
+        let length = 200 + hole;
+        bytes.extend([3, 0, 0, 0, 0, (length >> 8) as u8, length as u8, 20, 0, 0, 0, 0]);
+        bytes[16 + 4] = (length >> 16) as u8;
+        bytes.extend([2; 100]);
+        assert_eq!(read(&mut reader, &[&bytes]).2, None);
+        reader.hole(hole as u64).unwrap();
+        let (seen, _, loss) = read(&mut reader, &[&[2; 100]]);
+        assert_eq!((seen.len(), seen[0].payload.len(), loss), (1, kept, None));
+    }
+    let mut reader = reader();
+    let mut bytes = write(&mut Writer::new(), &[set_chunk_size(1 << 20)]);
+    bytes.extend([3, 0, 0, 0, 0, 0x40, 0, 20, 0, 0, 0, 0]);
+    assert_eq!(read(&mut reader, &[&bytes]).2, None);
+    for _ in 0..0x1fff {
+        reader.hole(1).unwrap();
+        assert_eq!(read(&mut reader, &[&[2]]).2, None);
+    }
+    let mut input = &[2, 2][..];
+    let Ok(Some(Item::Message(message))) = reader.next(&mut input) else { panic!("no message") };
+    assert_eq!(message.damaged.len(), MOST_DAMAGED);
+    assert_eq!(message.damaged.last().map(|span| span.end), Some(message.span.end - 3));
+}
