@@ -1,6 +1,12 @@
 //! The corpora of the fuzz targets, through the same functions.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 mod rig;
 #[path = "../fuzz/targets.rs"]

@@ -1,7 +1,13 @@
 //! The same traffic gives the same records, however it is cut, ordered, repeated or interrupted; and what a loss leaves
 //! over is reported truly.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 mod rig;
 

@@ -1,7 +1,13 @@
 //! Hostile connections and the limits that hold against them: each at the limit and one beyond, and all of them decoded
 //! to JSON and rows in time and size that follow the size of the input.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 mod rig;
 

@@ -365,6 +365,6 @@ mod tests {
         let payload = b"\x02\x00\x04cam1\x02\x00\x05cam12\x02\x00\x06x cam1";
         assert_eq!(secret_ranges(payload, &["cam1".to_owned()]), [3..7, 20..24]);
         let overlapping = ["ab-cd".to_owned(), "cd ef".to_owned(), "ab-cd ef".to_owned()];
-        assert_eq!(secret_ranges(b". ab-cd ef .", &overlapping), [2..10]);
+        assert_eq!(secret_ranges(b". ab-cd ef . ab-cd", &overlapping), [2..10, 13..18]);
     }
 }
