@@ -19,7 +19,8 @@ pub struct Limits {
     pub amf_values: usize,
     /// Bytes of text printed per message record once AMF references are resolved (default 1 MiB).
     pub amf_output: usize,
-    /// Bytes searched for the next plausible chunk header after a loss (default 1 MiB); then the direction is opaque.
+    /// Bytes kept at once of those searched for the next plausible chunk header after a loss (default 1 MiB). The
+    /// window slides on, so a search goes on as long as bytes come.
     pub resync_bytes: usize,
     /// Bytes held beyond a hole in one direction of a TCP connection (default 4 MiB); then the hole is a gap.
     pub reorder_bytes: usize,
@@ -27,7 +28,8 @@ pub struct Limits {
     pub reorder_total: usize,
     /// RTMP connections decoded at once from a capture (default 16,384). The one silent longest is closed first.
     pub rtmp_connections: usize,
-    /// Other TCP connections remembered from a capture (default 262,144), a few bytes each.
+    /// Other TCP connections remembered from a capture (default 262,144), a few bytes each. Over it they are forgotten,
+    /// which costs looking at them again and nothing else.
     pub other_connections: usize,
     /// Bytes of the largest record read from a capture file (default 16 MiB). A longer one counts as damage and is
     /// searched for the next record, so that a wrong length costs its neighbourhood only.
@@ -38,14 +40,12 @@ pub struct Limits {
     pub fragment_bytes: usize,
     /// Incomplete IP datagrams held at once (default 1,024). Over it the oldest goes.
     pub fragment_datagrams: usize,
-    /// Unanswered calls remembered per connection (default 1,024).
+    /// Unanswered calls remembered per connection (default 1,024). Later ones are not matched with their answers.
     pub pending_calls: usize,
     /// Bytes remembered of what the commands of all open connections say: unanswered calls, names and URLs for the
     /// summaries (default 16 MiB). Over it nothing more is remembered until connections close.
     pub session_bytes: usize,
-    /// Message streams remembered per connection (default 1,024).
-    pub message_streams: usize,
-    /// Media tracks counted per connection (default 256).
+    /// Media tracks counted per connection (default 256). Later ones are decoded, but in no summary.
     pub tracks: usize,
     /// Records printed of the same finding on one connection (default 20); the rest are only counted.
     pub same_finding: u32,
@@ -81,7 +81,6 @@ impl Default for Limits {
             fragment_datagrams: 1_024,
             pending_calls: 1_024,
             session_bytes: 16 << 20,
-            message_streams: 1_024,
             tracks: 256,
             same_finding: 20,
             recordings: 256,

@@ -518,12 +518,13 @@ fn tracks_of_a_connection() {
     for (tracks, counted) in [(5, 5), (4, 4), (6, 5)] {
         let limits = Limits { tracks, ..Limits::default() };
         let mut seen = None;
-        run(&client(&bytes), &limits, |_, record| {
+        let run = run(&client(&bytes), &limits, |_, record| {
             if let Event::Summary(summary) = record.event {
                 seen = Some(summary.tracks.len());
             }
         });
         assert_eq!(seen, Some(counted));
+        assert_eq!(count(&run.findings, "limit.tracks"), usize::from(tracks < 5), "said once");
     }
 }
 
@@ -562,12 +563,17 @@ fn pending_calls() {
     for (pending_calls, answers) in [(3, 3), (2, 2), (4, 3)] {
         let limits = Limits { pending_calls, ..Limits::default() };
         let mut answered = 0;
-        run(&both.packets, &limits, |_, record| {
+        let run = run(&both.packets, &limits, |_, record| {
             if let Event::Message(message) = record.event {
                 answered += usize::from(message.reply_to.is_some());
             }
         });
         assert_eq!(answered, answers);
+        assert_eq!(
+            count(&run.findings, "limit.pending-calls"),
+            usize::from(pending_calls < 3),
+            "said once"
+        );
     }
 }
 

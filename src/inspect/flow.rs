@@ -218,6 +218,32 @@ impl Facts {
         } else if kind == Kind::Unknown {
             self.unknown(direction, raw, seq, emit);
         }
+        if self.session.crossed || self.tracks.crossed {
+            self.crossed(emit);
+        }
+    }
+
+    /// A limit of what is remembered was crossed: said once, then counted no more.
+    #[cold]
+    fn crossed(&mut self, emit: &mut Emitter<'_>) {
+        let calls = std::mem::take(&mut self.session.crossed).then(|| {
+            let most = emit.limits.pending_calls;
+            let text = format!(
+                "{most} calls of this connection are unanswered, and later ones are not matched with their answers \
+                 (limit pending_calls)"
+            );
+            Finding::new("limit.pending-calls", Severity::Warning, text)
+        });
+        let tracks = std::mem::take(&mut self.tracks.crossed).then(|| {
+            let most = emit.limits.tracks;
+            let text = format!("this connection has more than {most} media tracks; the summary has the first (limit tracks)");
+            Finding::new("limit.tracks", Severity::Warning, text)
+        });
+        for finding in [calls, tracks].into_iter().flatten() {
+            if self.seen.iter().all(|(code, _)| *code != finding.code) {
+                self.report(None, None, finding, emit);
+            }
+        }
     }
 
     /// What a command or metadata says of the session; gives the `seq` of the call that it answers.

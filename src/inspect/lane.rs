@@ -310,7 +310,7 @@ impl Lane {
                 facts.gap(self.direction, gap, emit);
             }
             let span = Span { start: lost.from, end: at };
-            if !span.is_empty() || !matches!(lost.cause, Cause::Inside | Cause::Doubt) {
+            if !span.is_empty() || lost.cause != Cause::Doubt {
                 let finding = notes::resumed(self.direction, span, &found, lost.cause.code());
                 facts.report(Some(self.direction), Some(span), finding, emit);
             }

@@ -297,6 +297,18 @@ pub const RULES: &[Rule] = &[
         spec: None,
     },
     Rule {
+        code: "limit.pending-calls",
+        severity: Severity::Warning,
+        title: "too many calls are unanswered",
+        meaning: "A peer makes calls with transaction ids and gets no answers. Only a bounded number of them is \
+                  remembered, so later calls are not matched with their answers.",
+        breaks_on: "The connection between calls and answers in rtmpctl's output; the messages themselves are all \
+                    there.",
+        fix: "Look at why nothing is answered: a server that ignores what it does not know, or only one direction in \
+              the capture.",
+        spec: None,
+    },
+    Rule {
         code: "limit.rtmp-connections",
         severity: Severity::Error,
         title: "A connection was given up because too many are open",
@@ -325,6 +337,15 @@ pub const RULES: &[Rule] = &[
                   is given up: its bytes are counted, but not decoded. The others go on.",
         breaks_on: "Only the analysis, unless the peers have as little memory.",
         fix: "Decode the connections one by one, or find out who leaves so many messages unfinished.",
+        spec: None,
+    },
+    Rule {
+        code: "limit.tracks",
+        severity: Severity::Warning,
+        title: "too many media tracks",
+        meaning: "A connection carries media on more message streams or tracks than are counted for the summary.",
+        breaks_on: "The summary, which has the first tracks only; the messages themselves are all there.",
+        fix: "Real encoders have a handful of tracks: look at what makes so many message streams.",
         spec: None,
     },
     Rule {

@@ -17,6 +17,8 @@ pub(super) struct Session {
     pub(super) server_software: Option<String>,
     /// Calls without an answer yet, by their direction and the bits of their transaction id.
     calls: HashMap<(Direction, u64), Call>,
+    /// Whether a call was not remembered.
+    pub(super) crossed: bool,
 }
 
 #[derive(Debug)]
@@ -72,10 +74,13 @@ impl Session {
         }
         if let Some(id) = command.transaction_id
             && id != 0.0
-            && (self.calls.len() < limits.pending_calls
-                || self.calls.contains_key(&(direction, id.to_bits())))
         {
-            self.calls.insert((direction, id.to_bits()), Call { seq, connect: name == "connect" });
+            let key = (direction, id.to_bits());
+            if self.calls.len() < limits.pending_calls || self.calls.contains_key(&key) {
+                self.calls.insert(key, Call { seq, connect: name == "connect" });
+            } else {
+                self.crossed = true;
+            }
         }
         match name {
             "connect" => {

@@ -16,6 +16,8 @@ pub(super) struct Tracks {
     counters: Vec<Counter>,
     /// The one counted last: the next message is often of the same.
     last: usize,
+    /// Whether a message was not counted.
+    pub(super) crossed: bool,
 }
 
 /// One track with what is needed to go on counting.
@@ -111,7 +113,10 @@ impl Tracks {
         if self.counters.get(self.last).is_none_or(|counter| counter.key() != key) {
             self.last = match self.counters.iter().position(|counter| counter.key() == key) {
                 Some(index) => index,
-                None if self.counters.len() >= limits.tracks => return None,
+                None if self.counters.len() >= limits.tracks => {
+                    self.crossed = true;
+                    return None;
+                }
                 None => {
                     self.counters.push(Counter::new(key, raw.timestamp));
                     self.counters.len() - 1

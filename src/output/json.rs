@@ -111,7 +111,11 @@ impl Writer {
         line.number("seq", 0);
         line.number("schema", 1);
         line.string("rtmpctl", env!("CARGO_PKG_VERSION"));
-        line.string("command", command);
+        // An object, as in messages, so that `.command.name` can be asked of every line.
+        line.key("command");
+        line.open();
+        line.string("name", command);
+        line.shut();
         line.key("source");
         line.list(source, |line, name| amf_json::write_string(line.0, name));
         line.close();
