@@ -43,7 +43,7 @@ const TABLE: &[Row] = &[
     row("proto::message", &["Limits", "proto::fault", "proto::cursor", "proto::amf", "proto::codec"], &[]),
 
     // Connections: Traffic in, Records out.
-    row("inspect", &["Limits", "proto"], &[]),
+    row("inspect", &["Limits", "proto"], &["bytes"]),
     row("inspect::finding", &[], &[]),
     row("inspect::traffic", &["inspect::Finding", "proto::Direction"], &[]),
     row("inspect::resync", &["proto::chunk"], &[]),
@@ -67,7 +67,7 @@ const TABLE: &[Row] = &[
 
     // Arguments and wiring.
     row("cli", &["Limits", "capture", "inspect", "output"], &["clap", "clap_complete", "clap_mangen"]),
-    row("cli::input", &["cli"], &["tokio"]),
+    row("cli::input", &["cli"], &["bytes", "tokio"]),
     row("cli::settings", &["cli", "inspect", "output", "proto"], &["terminal_size"]),
     row("main", &["cli"], &[]),
 ];

@@ -343,17 +343,6 @@ fn hostile_input_ends_in_time_and_in_lines_of_strict_json() {
     }
 }
 
-/// For measurements by hand: writes the same, larger, to the directory that `HOSTILE` names.
-#[test]
-#[ignore = "writes files for measurements by hand"]
-fn write_hostile_captures() {
-    let directory = std::env::var("HOSTILE").expect("HOSTILE names a directory");
-    let size = std::env::var("SIZE").map_or(5_000_000, |size| size.parse().expect("a number"));
-    for (name, packets) in hostile(size) {
-        std::fs::write(format!("{directory}/{name}.pcap"), rig::file(&packets)).unwrap();
-    }
-}
-
 /// What no peer may put into an output: controls, escapes, C1, direction marks, line separators.
 fn hazard(c: char) -> bool {
     c.is_control() && c != '\n'

@@ -80,3 +80,27 @@ fn codes_are_found_where_they_are_literals() {
                 // \"chunk.in-a-comment\"\n    code == \"hs.x\" || include_str!(\"schema.json\")";
     assert_eq!(codes(text), BTreeSet::from(["chunk.made-up".to_owned(), "hs.x".to_owned()]));
 }
+
+/// The README lists the rules between two marks. `UPDATE_GOLDEN=1` writes the list anew.
+#[test]
+fn the_readme_lists_the_rules() {
+    const BEGIN: &str = "<!-- rules:begin -->\n";
+    const END: &str = "<!-- rules:end -->";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let (listed, after) = rest.split_once(END).unwrap();
+    let mut expected = "| code | severity | |\n|---|---|---|\n".to_owned();
+    for rule in RULES {
+        let severity = rule.severity.as_str();
+        expected.push_str(&format!("| `{}` | {severity} | {} |\n", rule.code, rule.title));
+    }
+    if listed != expected && std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
+    } else {
+        assert!(
+            listed == expected,
+            "the list of rules in README.md is stale (UPDATE_GOLDEN=1 writes it anew)"
+        );
+    }
+}

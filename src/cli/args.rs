@@ -109,7 +109,7 @@ pub(super) struct Shared {
     pub(super) payload: Payload,
 
     /// Show at most so many bytes of each payload [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = size)]
     pub(super) payload_bytes: Option<usize>,
 
     /// Show stream keys, tokens and passwords as sent; they are masked otherwise
@@ -179,6 +179,36 @@ pub(super) enum When {
     Never,
 }
 
+/// A size: `512`, `64k`, `10M`, in powers of ten as rates are.
+fn size(typed: &str) -> Result<usize, String> {
+    let (digits, unit) = match typed.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&typed[..at], 1_000),
+        Some((at, 'M')) => (&typed[..at], 1_000_000),
+        Some((at, 'G')) => (&typed[..at], 1_000_000_000),
+        _ => (typed, 1),
+    };
+    let number: usize =
+        digits.parse().map_err(|_| "a number of bytes such as 512, 64k or 10M".to_owned())?;
+    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
+}
+
 fn kinds() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(crate::output::filter::Names::all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (typed, expected) in
+            [("0", 0), ("512", 512), ("64k", 64_000), ("10M", 10_000_000), ("1G", 1_000_000_000)]
+        {
+            assert_eq!(size(typed), Ok(expected));
+        }
+        for typed in ["", "k", "-1", "1.5k", "1kk", "18446744073709551615k"] {
+            assert!(size(typed).is_err(), "{typed}");
+        }
+    }
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
+
 /// Set by the first Ctrl-C or SIGTERM; the second ends the program at once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
@@ -102,10 +104,9 @@ impl Read for Input {
 /// Blocks read by a thread.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    /// The block being handed out, and how much of it has been.
-    block: Vec<u8>,
-    at: usize,
+    blocks: Receiver<io::Result<Bytes>>,
+    /// What is left of the block being handed out.
+    block: Bytes,
     ended: bool,
     stop: Stop,
 }
@@ -127,34 +128,33 @@ impl Pipe {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     result => result.map(|n| {
                         block.truncate(n);
-                        block
+                        Bytes::from(block)
                     }),
                 };
-                let last = result.as_ref().map_or(true, Vec::is_empty);
+                let last = result.as_ref().map_or(true, Bytes::is_empty);
                 if sender.send(result).is_err() || last {
                     return;
                 }
             }
         });
-        Self { blocks, block: Vec::new(), at: 0, ended: false, stop: stop.clone() }
+        Self { blocks, block: Bytes::new(), ended: false, stop: stop.clone() }
     }
 }
 
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.block.len() && !self.ended {
+        while self.block.is_empty() && !self.ended {
             match self.blocks.recv_timeout(LOOK) {
                 Ok(block) => {
-                    (self.block, self.at) = (block?, 0);
+                    self.block = block?;
                     self.ended = self.block.is_empty();
                 }
                 Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
                 Err(_) => self.ended = true,
             }
         }
-        let n = buffer.len().min(self.block.len() - self.at);
-        buffer[..n].copy_from_slice(&self.block[self.at..self.at + n]);
-        self.at += n;
+        let n = buffer.len().min(self.block.len());
+        self.block.copy_to_slice(&mut buffer[..n]);
         Ok(n)
     }
 }
@@ -195,7 +195,7 @@ mod tests {
         let (sender, blocks) = sync_channel(1);
         let stop = Stop::default();
         stop.0.store(true, Ordering::Relaxed);
-        let mut pipe = Pipe { blocks, block: Vec::new(), at: 0, ended: false, stop };
+        let mut pipe = Pipe { blocks, block: Bytes::new(), ended: false, stop };
         assert_eq!(pipe.read(&mut [0; 4]).unwrap(), 0);
         drop(sender);
     }

@@ -13,6 +13,8 @@
 //!
 //! Every transition is a finding, so that what was skipped is always said.
 
+use bytes::{Buf, BytesMut};
+
 use super::flow::{Emitter, Facts};
 use super::record::{Event, Gap};
 use super::resync::{self, Found, Known, Scan};
@@ -55,7 +57,7 @@ struct Lost {
     /// Stream offset from which on nothing could be read.
     from: u64,
     /// The bytes being searched, and the stream offset of `buffer[0]`.
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     base: u64,
     scan: Scan,
     /// Length of the buffer at which to search next. It depends on the bytes and never on how they are cut.
@@ -85,7 +87,7 @@ impl Lane {
         let phase = if from_start {
             Phase::Handshake { damaged: None }
         } else {
-            Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, Vec::new())))
+            Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, BytesMut::new())))
         };
         Self { direction, offset: 0, received: 0, phase, ended: false, spent: 0 }
     }
@@ -111,7 +113,7 @@ impl Lane {
             self.offset += data.len() as u64;
             let mut rest = data;
             if let Err(loss) = read(reader, &mut rest, self.direction, facts, emit) {
-                let buffer = reader.carried().to_vec();
+                let buffer = BytesMut::from(reader.carried());
                 self.lose(loss, buffer, facts, emit);
                 self.lost_bytes(rest, facts, emit);
             }
@@ -171,7 +173,7 @@ impl Lane {
                     let Err(loss) = read(reader, &mut data, self.direction, facts, emit) else {
                         return;
                     };
-                    let buffer = reader.carried().to_vec();
+                    let buffer = BytesMut::from(reader.carried());
                     self.lose(loss, buffer, facts, emit);
                 }
                 Phase::Handshake { .. } | Phase::Opaque => return,
@@ -230,7 +232,7 @@ impl Lane {
                     return;
                 }
                 let loss = Loss { offset: reader.offset(), kind: LossKind::Hole };
-                self.lose(loss, Vec::new(), facts, emit);
+                self.lose(loss, BytesMut::new(), facts, emit);
             }
             Phase::Handshake { damaged } => {
                 damaged.get_or_insert(Span { start: gap.offset, end });
@@ -252,7 +254,7 @@ impl Lane {
                     reader(from, emit),
                     Cause::Hole,
                     from,
-                    Vec::new(),
+                    BytesMut::new(),
                 )));
             }
             Phase::Lost(_) => {}
@@ -278,7 +280,7 @@ impl Lane {
 
     /// The framing is lost at `loss`; `buffer` holds the bytes from there on.
     #[cold]
-    fn lose(&mut self, loss: Loss, buffer: Vec<u8>, facts: &mut Facts, emit: &mut Emitter<'_>) {
+    fn lose(&mut self, loss: Loss, buffer: BytesMut, facts: &mut Facts, emit: &mut Emitter<'_>) {
         if let Some(finding) = notes::lost(self.direction, &loss) {
             let span = Span { start: loss.offset, end: loss.offset };
             facts.report(Some(self.direction), Some(span), finding, emit);
@@ -335,14 +337,9 @@ impl Lane {
                     lost.chunk_size_known = lost.reader.chunk_size_announced();
                     lost.cause = Cause::of(&loss);
                     lost.from = loss.offset;
-                    let mut start = (loss.offset - lost.base) as usize;
-                    // Not at each of many losses: that would be quadratic.
-                    if start > lost.buffer.len() / 2 {
-                        lost.buffer.drain(..start);
-                        lost.base = loss.offset;
-                        start = 0;
-                    }
-                    lost.restart(start, lost.cause == Cause::Doubt);
+                    lost.buffer.advance((loss.offset - lost.base) as usize);
+                    lost.base = loss.offset;
+                    lost.restart(0, lost.cause == Cause::Doubt);
                     self.phase = Phase::Lost(lost);
                 }
             }
@@ -452,7 +449,7 @@ impl Cause {
 }
 
 impl Lost {
-    fn new(reader: chunk::Reader, cause: Cause, from: u64, buffer: Vec<u8>) -> Self {
+    fn new(reader: chunk::Reader, cause: Cause, from: u64, buffer: BytesMut) -> Self {
         Self {
             reader,
             chunk_size_known: false,
@@ -489,7 +486,7 @@ impl Lost {
         }
         let start = self.scan.start();
         if start > window / 2 {
-            self.buffer.drain(..start);
+            self.buffer.advance(start);
             self.base += start as u64;
             self.scan.slide(start);
         }

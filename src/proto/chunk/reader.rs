@@ -38,6 +38,8 @@ pub struct Reader {
     finished: Option<usize>,
     /// The stream whose complete message waits behind its chunk's record.
     complete: Option<usize>,
+    /// Whether a hole has completed a chunk that is to be handed out.
+    chunk_waits: bool,
     notes: VecDeque<Note>,
     /// Bytes of payload held in unfinished messages.
     held: usize,
@@ -264,6 +266,7 @@ impl Reader {
             body_left: 0,
             finished: None,
             complete: None,
+            chunk_waits: false,
             notes: VecDeque::new(),
             held: 0,
             extended_omitted: false,
@@ -354,6 +357,9 @@ impl Reader {
             if let Some(note) = self.notes.pop_front() {
                 return Ok(Some(Item::Note(note)));
             }
+            if std::mem::take(&mut self.chunk_waits) {
+                return Ok(Some(Item::Chunk(self.chunk)));
+            }
             if let Some(slot) = self.complete.take() {
                 break (slot, None);
             }
@@ -442,6 +448,8 @@ impl Reader {
             }
         }
         if self.body_left == 0 {
+            self.chunk.span.end = self.offset;
+            self.chunk_waits = self.want_chunks;
             let stream = &self.table[self.current];
             if stream.received == stream.length {
                 self.complete = Some(self.current);
@@ -462,6 +470,7 @@ impl Reader {
         self.chunk_size = at.chunk_size;
         self.proven = at.proven;
         self.complete = None;
+        self.chunk_waits = false;
         self.finished = None;
         if !std::mem::replace(&mut self.after_loss, true) {
             self.touched = (0..self.table.all().len()).collect();

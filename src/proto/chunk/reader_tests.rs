@@ -252,6 +252,18 @@ fn a_hole_inside_a_chunk_is_counted_through() {
 }
 
 #[test]
+fn a_hole_that_ends_a_chunk_hands_out_the_chunk_and_then_the_message() {
+    let bytes = write(&mut Writer::new(), &[message(6, 9, 0, vec![1; 100])]);
+    let mut reader = Reader::new(0, Keep::ALL, &Limits::default()).with_chunks(true);
+    let mut input = &bytes[..40];
+    assert_eq!(reader.next(&mut input), Ok(None));
+    reader.hole(72).unwrap();
+    let span = Span { start: 0, end: 112 };
+    assert!(matches!(reader.next(&mut input), Ok(Some(Item::Chunk(chunk))) if chunk.span == span));
+    assert!(matches!(reader.next(&mut input), Ok(Some(Item::Message(m))) if m.span == span));
+}
+
+#[test]
 fn spans_cover_a_message_from_its_first_header_byte_to_its_last_payload_byte() {
     let mut writer = Writer::new();
     let mut bytes = Vec::new();
