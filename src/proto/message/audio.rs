@@ -39,6 +39,24 @@ pub struct Audio {
     pub mod_ex: Vec<ModEx>,
 }
 
+impl Audio {
+    /// A message that has nothing: the default, as a constant, because it is made for every message.
+    pub const EMPTY: Self = Self {
+        codec: None,
+        enhanced: false,
+        packet_type: None,
+        sample_rate: None,
+        sample_size: None,
+        channels: None,
+        config: None,
+        multichannel: None,
+        data_length: 0,
+        multitrack: None,
+        tracks: Vec::new(),
+        mod_ex: Vec::new(),
+    };
+}
+
 /// One track of a multitrack message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioTrack {

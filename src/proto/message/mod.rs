@@ -156,12 +156,12 @@ pub fn decode_into(
 ) -> Option<Fault> {
     match Kind::of(type_id) {
         Kind::Audio => {
-            *body = Body::Audio(Audio::default());
+            *body = Body::Audio(Audio::EMPTY);
             let Body::Audio(audio) = body else { return None };
             audio::decode(payload, length as usize, audio)
         }
         Kind::Video => {
-            *body = Body::Video(Video::default());
+            *body = Body::Video(Video::EMPTY);
             let Body::Video(video) = body else { return None };
             video::decode(payload, length as usize, video)
         }

@@ -34,6 +34,23 @@ pub struct Video {
     pub mod_ex: Vec<ModEx>,
 }
 
+impl Video {
+    /// A message that has nothing: the default, as a constant, because it is made for every message.
+    pub const EMPTY: Self = Self {
+        codec: None,
+        enhanced: false,
+        frame_type: None,
+        packet_type: None,
+        composition_time: None,
+        command: None,
+        config: None,
+        data_length: 0,
+        multitrack: None,
+        tracks: Vec::new(),
+        mod_ex: Vec::new(),
+    };
+}
+
 /// One track of a multitrack message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoTrack {
