@@ -99,10 +99,14 @@ pub(super) fn resumed(
     } else {
         format!("chunk size {}", found.chunk_size)
     };
-    let text = format!(
-        "{what}: {direction} skipped bytes {start} to {end} ({} bytes) and goes on at byte {end} ({size})",
-        span.len()
-    );
+    let text = if span.is_empty() {
+        format!("{what}: {direction} goes on at byte {end} with nothing skipped ({size})")
+    } else {
+        format!(
+            "{what}: {direction} skipped bytes {start} to {end} ({} bytes) and goes on at byte {end} ({size})",
+            span.len()
+        )
+    };
     let severity = if code == "capture.begins-inside" { Severity::Info } else { Severity::Warning };
     Finding::new(code, severity, text)
 }
