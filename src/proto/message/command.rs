@@ -35,6 +35,22 @@ impl Command {
     }
 }
 
+impl Command {
+    /// The type id that its encoding has: 20, or 17 for AMF3.
+    #[must_use]
+    pub const fn type_id(&self) -> u8 {
+        if self.amf == 3 { 17 } else { 20 }
+    }
+
+    /// Appends the payload. What is absent is left out, so that what was decoded without a fault is written as it was.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let name = self.name.clone().map(Value::String);
+        let id = self.transaction_id.map(Value::Number);
+        let values = name.iter().chain(&id).chain(&self.object).chain(&self.arguments);
+        super::encode_values(self.amf, values, out);
+    }
+}
+
 /// Decodes a payload; what was read before a fault is kept.
 pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Command, Option<Fault>) {
     let (amf, values, mut fault) = super::values(type_id, payload, limits);

@@ -39,6 +39,20 @@ impl Data {
     }
 }
 
+impl Data {
+    /// The type id that its encoding has: 18, or 15 for AMF3.
+    #[must_use]
+    pub const fn type_id(&self) -> u8 {
+        if self.amf == 3 { 15 } else { 18 }
+    }
+
+    /// Appends the payload.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let name = self.name.clone().map(Value::String);
+        super::encode_values(self.amf, name.iter().chain(&self.arguments), out);
+    }
+}
+
 /// Decodes a payload; what was read before a fault is kept.
 pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Data, Option<Fault>) {
     let (amf, values, fault) = super::values(type_id, payload, limits);

@@ -21,7 +21,7 @@ pub use media::{FourCc, ModEx, Multitrack};
 pub use user_control::{EventType, UserControl};
 pub use video::{FrameType, Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack};
 
-use super::amf::{self, Budget, Value};
+use super::amf::{self, Budget, Encoder, Value};
 use super::cursor::Cursor;
 use super::fault::Fault;
 use crate::Limits;
@@ -224,10 +224,122 @@ fn values(type_id: u8, payload: &[u8], limits: &Limits) -> (u8, Vec<Value>, Opti
     let mut budget = Budget::new(limits);
     let mut values = Vec::new();
     let mut fault = None;
+    let mut cut = None;
     while cursor.remaining() > 0 && fault.is_none() {
         let decoded = amf::amf0::decode(&mut cursor, &mut budget);
         values.push(decoded.value);
         fault = decoded.fault;
+        cut = cut.or(decoded.cut);
     }
-    (if amf3 { 3 } else { 0 }, values, fault)
+    // A value left out for its depth is no fault of the bytes, but it has to be said.
+    (if amf3 { 3 } else { 0 }, values, fault.or(cut))
+}
+
+/// Appends the values of a command or data message; types 15 and 17 begin with a format byte of 0.
+fn encode_values<'v>(amf: u8, values: impl Iterator<Item = &'v Value>, out: &mut Vec<u8>) {
+    if amf == 3 {
+        out.push(0);
+    }
+    let mut encoder = Encoder::new();
+    for value in values {
+        encoder.amf0(value, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::amf::Text;
+
+    fn text(text: &str) -> Value {
+        Value::String(Text::from(text))
+    }
+
+    /// A payload, and the command that it is.
+    fn commands() -> Vec<(&'static [u8], Command)> {
+        let command = |name: &str, id, object, arguments| Command {
+            amf: 0,
+            name: Some(Text::from(name)),
+            transaction_id: id,
+            object,
+            arguments,
+        };
+        let app = Value::Object(vec![(Text::from("app"), text("live"))]);
+        vec![
+            (
+                b"\x02\0\x07connect\0\x3f\xf0\0\0\0\0\0\0\x03\0\x03app\x02\0\x04live\0\0\x09",
+                command("connect", Some(1.0), Some(app), vec![]),
+            ),
+            (
+                b"\x02\0\x07publish\0\x40\x14\0\0\0\0\0\0\x05\x02\0\x01k\x02\0\x04live",
+                command("publish", Some(5.0), Some(Value::Null), vec![text("k"), text("live")]),
+            ),
+            // No transaction id: what follows the name is the object.
+            (
+                b"\x02\0\x0bonFCPublish\x05\x01\x01",
+                command("onFCPublish", None, Some(Value::Null), vec![Value::Boolean(true)]),
+            ),
+            (b"\x02\0\x05close", command("close", None, None, vec![])),
+        ]
+    }
+
+    #[test]
+    fn commands_decode_and_encode_byte_by_byte() {
+        let limits = Limits::default();
+        for (bytes, expected) in commands() {
+            for (type_id, amf) in [(20, 0), (17, 3)] {
+                let payload = if amf == 3 { [b"\0", bytes].concat() } else { bytes.to_vec() };
+                let expected = Command { amf, ..expected.clone() };
+                let (body, fault) = decode(type_id, &payload, payload.len() as u32, &limits);
+                assert_eq!((body, fault), (Body::Command(Box::new(expected.clone())), None));
+                let mut out = Vec::new();
+                expected.encode(&mut out);
+                assert_eq!((out, expected.type_id()), (payload, type_id));
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_cut_anywhere_keeps_what_was_there_and_says_where_it_ends() {
+        let limits = Limits::default();
+        for (bytes, whole) in commands() {
+            for cut in 0..bytes.len() {
+                let (body, fault) = decode(20, &bytes[..cut], cut as u32, &limits);
+                let Body::Command(command) = body else { panic!("a command stays one") };
+                let named = cut >= 3 + whole.name.as_ref().map_or(0, Text::len);
+                assert_eq!(command.name == whole.name, named, "{cut}");
+                assert!(fault.is_none_or(|fault| fault.offset <= cut));
+            }
+        }
+    }
+
+    #[test]
+    fn data_decodes_and_encodes_byte_by_byte() {
+        let bytes = b"\x02\0\x0aonMetaData\x08\0\0\0\x01\0\x05width\0\x40\x94\0\0\0\0\0\0\0\0\x09";
+        let entries = vec![(Text::from("width"), Value::Number(1280.0))];
+        let array = Value::EcmaArray { declared: 1, entries, ended: true };
+        for (type_id, amf) in [(18, 0), (15, 3)] {
+            let payload = if amf == 3 { [b"\0", &bytes[..]].concat() } else { bytes.to_vec() };
+            let expected =
+                Data { amf, name: Some(Text::from("onMetaData")), arguments: vec![array.clone()] };
+            let (body, fault) = decode(type_id, &payload, payload.len() as u32, &Limits::default());
+            assert_eq!((body, fault), (Body::Data(Box::new(expected.clone())), None));
+            assert_eq!(
+                expected.metadata().and_then(|m| m.get("width")).and_then(Value::as_number),
+                Some(1280.0)
+            );
+            let mut out = Vec::new();
+            expected.encode(&mut out);
+            assert_eq!((out, expected.type_id()), (payload, type_id));
+        }
+    }
+
+    #[test]
+    fn a_first_value_that_is_no_name_is_kept_and_said() {
+        let (body, fault) = decode(20, b"\x05\x01\x01", 3, &Limits::default());
+        let Body::Command(command) = body else { panic!("a command stays one") };
+        assert_eq!((command.name, command.object), (None, Some(Value::Null)));
+        assert_eq!(command.arguments, [Value::Boolean(true)]);
+        assert!(fault.is_some());
+    }
 }
