@@ -158,6 +158,25 @@ pub fn repeated_extended(bytes: &[u8], expected: u32) -> Option<bool> {
     (at_hand == 4).then_some(true)
 }
 
+/// Whether a header can be that of a real message, or can only be other bytes read as one.
+///
+/// Unknown types are legal, so a type alone condemns nothing: it takes an unknown type together with a message stream
+/// id or length that no peer uses, or a protocol control message of a length that cannot be one.
+#[must_use]
+pub(crate) fn plausible(type_id: u8, length: u32, message_stream_id: u32) -> bool {
+    const MOST_STREAMS: u32 = 0xffff;
+    const MOST_CONTROL: u32 = 1024;
+    const MOST_UNKNOWN: u32 = 1 << 20;
+    // Some peers write the little-endian id in network order.
+    let stream_ok =
+        message_stream_id <= MOST_STREAMS || message_stream_id.swap_bytes() <= MOST_STREAMS;
+    match type_id {
+        1..=6 => length <= MOST_CONTROL && stream_ok,
+        8 | 9 | 15..=20 | 22 => stream_ok,
+        _ => stream_ok && length <= MOST_UNKNOWN,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

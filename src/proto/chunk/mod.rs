@@ -5,12 +5,14 @@
 
 mod assembly;
 pub mod header;
+mod item;
 mod reader;
 mod writer;
 
 pub use assembly::Stream;
 pub use header::Header;
-pub use reader::{Chunk, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Reader, Resume};
+pub use item::{Chunk, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Resume};
+pub use reader::Reader;
 pub use writer::{Outgoing, Writer};
 
 /// The chunk size in force until a Set Chunk Size says otherwise (RTMP 1.0 §5.4.1).
