@@ -1,0 +1,110 @@
+//! What a connection was, as JSON.
+
+use super::line::Line;
+use super::media::{write_audio_codec, write_video_codec};
+use crate::inspect::{Codec, Summary, Track};
+use crate::proto::Direction;
+use crate::proto::message::Kind;
+
+pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
+    line.display("client", &summary.opened.client);
+    line.display("server", &summary.opened.server);
+    line.text("transport", summary.opened.transport.as_str());
+    for (name, value) in [
+        ("app", &summary.app),
+        ("tc_url", &summary.tc_url),
+        ("stream_name", &summary.stream_name),
+        ("client_software", &summary.client_software),
+        ("server_software", &summary.server_software),
+    ] {
+        match value {
+            Some(text) => line.string(name, text),
+            None => {
+                line.key(name);
+                line.raw(b"null,");
+            }
+        }
+    }
+    if let Some(duration) = summary.duration {
+        line.raw(b"\"duration\":");
+        line.seconds(duration);
+    }
+    line.key("bytes");
+    line.open();
+    for direction in Direction::BOTH {
+        line.number(direction.as_str(), summary.bytes[direction.index()]);
+    }
+    line.shut();
+    line.key("messages");
+    line.open();
+    for direction in Direction::BOTH {
+        line.key(direction.as_str());
+        line.open();
+        for kind in Kind::ALL {
+            let count = summary.messages[direction.index()][kind as usize];
+            if count > 0 {
+                line.number(kind.as_str(), count);
+            }
+        }
+        line.shut();
+    }
+    line.shut();
+    line.key("tracks");
+    line.list(&summary.tracks, write_track);
+    line.key("findings");
+    line.open();
+    for (name, count) in ["info", "warning", "error"].into_iter().zip(summary.findings) {
+        line.number(name, count);
+    }
+    line.shut();
+    line.key("gaps");
+    line.open();
+    line.number("count", summary.gaps.0);
+    line.number("bytes", summary.gaps.1);
+    line.shut();
+}
+
+pub(super) fn write_track(line: &mut Line<'_>, track: &Track) {
+    line.open();
+    line.text("direction", track.direction.as_str());
+    line.number("message_stream_id", u64::from(track.message_stream_id));
+    line.text("type", track.media.as_str());
+    line.number("track", u64::from(track.track));
+    match track.codec {
+        Some(Codec::Audio(codec)) => write_audio_codec(line, codec),
+        Some(Codec::Video(codec)) => write_video_codec(line, codec),
+        None => {}
+    }
+    line.maybe("width", track.width);
+    line.maybe("height", track.height);
+    line.real("frame_rate", track.frame_rate.map(thousandths));
+    line.maybe("sample_rate", track.sample_rate);
+    line.maybe("channels", track.channels);
+    if let Some(profile) = track.profile {
+        line.string("profile", profile);
+    }
+    if let Some(level) = track.level {
+        line.display("level", &level);
+    }
+    line.number("messages", track.messages);
+    line.number("bytes", track.bytes);
+    line.real("bitrate", track.bitrate().map(f64::round));
+    line.number("first_timestamp", u64::from(track.first_timestamp));
+    line.number("last_timestamp", u64::from(track.last_timestamp));
+    if track.media == crate::inspect::Media::Video {
+        line.number("keyframes", track.keyframes);
+        if let Some(interval) = track.keyframe_interval {
+            line.key("keyframe_interval");
+            line.open();
+            line.real("min", Some(thousandths(interval.min)));
+            line.real("mean", Some(thousandths(interval.mean)));
+            line.real("max", Some(thousandths(interval.max)));
+            line.shut();
+        }
+    }
+    line.close();
+}
+
+fn thousandths(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
+}
