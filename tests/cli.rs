@@ -263,6 +263,20 @@ fn colour_is_for_terminals_unless_asked_for() {
 }
 
 #[test]
+fn a_capture_is_not_overwritten_by_its_own_output() {
+    let scratch = Scratch::new();
+    let bytes = fs::read(testdata("quickstart.pcap")).unwrap();
+    let file = scratch.file("own.pcap", &bytes);
+    let other = scratch.0.join(".").join("own.pcap");
+    for output in [&file, &other] {
+        let (status, out, error) = decode(&["-o", output.to_str().unwrap()], &file);
+        assert_eq!((status, out.as_str()), (2, ""));
+        assert!(error.contains("it is a capture to read"), "{error}");
+        assert!(fs::read(&file).unwrap() == bytes);
+    }
+}
+
+#[test]
 fn keys_are_masked_everywhere_unless_they_are_asked_for() {
     const KEY: &str = "live_s3cr3tk3y_8f3a1c5e7b9d";
     let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();

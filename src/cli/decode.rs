@@ -24,6 +24,12 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
         Err(failure) if !several => return Err(failure),
         opened => opened,
     });
+    if let Some(output) = &decode.shared.output
+        && let Some(same) = decode.files.iter().find(|file| is_same(file, output))
+    {
+        let same = same.display();
+        return Err(Failure::new(format!("cannot write {same}: it is a capture to read")));
+    }
     let files = if several { names.clone() } else { Vec::new() };
     let mut pump = Pump::open("decode", &names, files, &decode.shared, &settings, &limits)?;
     let choice =
@@ -52,6 +58,12 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
     let code = pump.finish(settings.fail_on)?;
     report(&captures.counts(), decode);
     failure.map_or(Ok(code), Err)
+}
+
+/// Whether two paths are one regular file, which writing would empty before it is read.
+fn is_same(file: &Path, output: &Path) -> bool {
+    let (Ok(file), Ok(output)) = (file.canonicalize(), output.canonicalize()) else { return false };
+    file == output && file.is_file()
 }
 
 struct Opened {
