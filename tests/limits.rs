@@ -644,3 +644,61 @@ fn a_key_in_a_call_that_is_not_shown_is_masked_in_the_answer() {
     }
     std::fs::remove_file(&path).unwrap();
 }
+
+/// What is shown of a conversation with its payloads, in every form.
+#[cfg(feature = "cli")]
+fn shown(name: &str, packets: &[Owned]) -> String {
+    let name = format!("rtmpctl-{name}-{}.pcap", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, rig::file(packets)).unwrap();
+    let mut out = String::new();
+    for format in ["json", "table"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
+            .args(["decode", "-f", format, "--payload", "hex"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        out.push_str(&String::from_utf8(output.stdout).unwrap());
+    }
+    std::fs::remove_file(&path).unwrap();
+    out
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn secrets_are_masked_wherever_a_peer_puts_them() {
+    const KEY: &[u8] = b"k3y-of-mine-0123";
+    let with = |name: &str, argument: &[u8]| [&call(name, 5.0), &[5][..], argument].concat();
+    let object = |key: &[u8], value: &[u8]| {
+        let length = (key.len() as u16).to_be_bytes();
+        [&[3], &length[..], key, &string(value), &[0, 0, 9]].concat()
+    };
+    let cut = [&[2, 0, 99][..], KEY].concat();
+    let announced = with("FCPublish", &string(KEY));
+    for (direction, type_id, payload) in [
+        (ClientToServer, 20, with("play2", &object(b"oldStreamName", KEY))),
+        (ClientToServer, 20, with("secureTokenResponse", &string(KEY))),
+        // A name that cannot be read to its end.
+        (ClientToServer, 20, with("FCPublish", &cut)),
+        (ServerToClient, 20, with("onFCPublish", &object(b"description", KEY))),
+        (ServerToClient, 18, [string(b"onStatus"), object(b"details", KEY)].concat()),
+        (
+            ClientToServer,
+            18,
+            [string(b"onMetaData"), object(b"url", &[b"rtmp://h/live?t=", KEY].concat())].concat(),
+        ),
+    ] {
+        let mut both = Conversation::shaken(1);
+        if direction == ServerToClient {
+            both.send(ClientToServer, &commands([announced.clone()]));
+        }
+        let mut writer = Writer::new();
+        both.send(direction, &message(&mut writer, 3, type_id, &payload));
+        let text = shown("masks", &both.packets);
+        let name = String::from_utf8_lossy(&payload[3..12]);
+        assert!(text.contains("**"), "{name}: {text}");
+        assert!(!text.contains("3y-of-mine"), "{name}: {text}");
+        assert!(!text.contains("2d6f662d"), "{name}: {text}");
+        assert!(!text.contains("2d 6f 66"), "{name}: {text}");
+    }
+}

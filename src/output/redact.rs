@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::inspect::{Event, FlowId, MessageRecord, Record, Summary};
 use crate::proto::amf::{Text, Value};
-use crate::proto::message::{Body, Command};
+use crate::proto::message::{Body, Command, Data};
 
 /// Masks the secrets of records on their way to an output.
 #[derive(Debug, Default)]
@@ -20,8 +20,8 @@ pub struct Redactor {
     held: usize,
 }
 
-/// Calls whose first argument is a stream name.
-const NAMED: [&str; 9] = [
+/// Calls whose first argument is a stream name, or the answer to a challenge.
+const NAMED: [&str; 10] = [
     "publish",
     "releaseStream",
     "FCPublish",
@@ -31,6 +31,7 @@ const NAMED: [&str; 9] = [
     "FCUnsubscribe",
     "getStreamLength",
     "onFCPublish",
+    "secureTokenResponse",
 ];
 /// Names in a query whose value is no secret.
 const PLAIN: [&str; 6] = ["vhost", "authmod", "type", "live", "reset", "app"];
@@ -50,6 +51,7 @@ impl Redactor {
         match record.event {
             Event::Message(message) => match message.body {
                 Body::Command(command) => self.command(record, &message, command, next),
+                Body::Data(data) => self.data(record, &message, data, next),
                 _ => next(record),
             },
             Event::Summary(summary) => {
@@ -76,7 +78,10 @@ impl Redactor {
         let secrets = self.secrets.entry(record.connection.unwrap_or(0)).or_default();
         let mut masked = command.clone();
         let mut found = Vec::new();
-        if NAMED.contains(&command.name())
+        // A name that a hole cuts (zeros stand for what is missing) may be any of them.
+        let named = NAMED.contains(&command.name())
+            || !message.raw.damaged.is_empty() && command.name().contains('\0');
+        if named
             && let Some(Value::String(name) | Value::LongString(name)) =
                 masked.arguments.first_mut()
         {
@@ -85,8 +90,9 @@ impl Redactor {
         if command.name() == "play2"
             && let Some(Value::Object(entries)) = masked.arguments.first_mut()
         {
-            for (_, value) in
-                entries.iter_mut().filter(|(key, _)| key.as_str() == Some("streamName"))
+            for (_, value) in entries
+                .iter_mut()
+                .filter(|(key, _)| matches!(key.as_str(), Some("streamName" | "oldStreamName")))
             {
                 if let Value::String(name) = value {
                     mask_name(name, &mut found);
@@ -97,8 +103,45 @@ impl Redactor {
         if let Some(object) = &mut masked.object {
             walk(object);
         }
-        let skip = usize::from(NAMED.contains(&command.name()));
-        masked.arguments.iter_mut().skip(skip).for_each(walk);
+        let name = named && masked.arguments.first().is_some_and(|first| first.as_str().is_some());
+        masked.arguments.iter_mut().skip(usize::from(name)).for_each(walk);
+        self.learn(record.connection, found);
+        let mut ranges = self.ranges(record, message);
+        if named || matches!(command.name(), "connect" | "play2") {
+            hide_unread(message, &mut ranges);
+        }
+        let body = Body::Command(Box::new(masked));
+        let message = MessageRecord { body: &body, masked: &ranges, ..*message };
+        next(&Record { event: Event::Message(message), ..*record });
+    }
+
+    /// Metadata and the like repeat URLs and stream names.
+    #[cold]
+    fn data(
+        &mut self,
+        record: &Record<'_>,
+        message: &MessageRecord<'_>,
+        data: &Data,
+        next: &mut dyn FnMut(&Record<'_>),
+    ) {
+        let known = record.connection.and_then(|connection| self.secrets.get(&connection));
+        let known = known.map_or(&[][..], Vec::as_slice);
+        let mut masked = data.clone();
+        let mut found = Vec::new();
+        masked.arguments.iter_mut().for_each(|value| mask_texts(value, known, &mut found));
+        self.learn(record.connection, found);
+        let ranges = self.ranges(record, message);
+        let body = Body::Data(Box::new(masked));
+        let message = MessageRecord { body: &body, masked: &ranges, ..*message };
+        next(&Record { event: Event::Message(message), ..*record });
+    }
+
+    /// Remembers what was found to be secret.
+    fn learn(&mut self, connection: Option<FlowId>, mut found: Vec<String>) {
+        if found.is_empty() {
+            return;
+        }
+        let secrets = self.secrets.entry(connection.unwrap_or(0)).or_default();
         found.retain(|secret| !secrets.contains(secret));
         if !found.is_empty() {
             let before: usize = secrets.iter().map(String::len).sum();
@@ -106,10 +149,25 @@ impl Redactor {
             let after = remember(secrets, found, room);
             self.held = self.held + after - before;
         }
-        let ranges = secret_ranges(message.raw.payload, secrets);
-        let body = Body::Command(Box::new(masked));
-        let message = MessageRecord { body: &body, masked: &ranges, ..*message };
-        next(&Record { event: Event::Message(message), ..*record });
+    }
+
+    /// Where the message's payload holds what is known to be secret.
+    fn ranges(&self, record: &Record<'_>, message: &MessageRecord<'_>) -> Vec<Range<usize>> {
+        let secrets = self.secrets.get(&record.connection.unwrap_or(0));
+        secrets.map_or_else(Vec::new, |secrets| secret_ranges(message.raw.payload, secrets))
+    }
+}
+
+/// Hides what follows a fault: the secret may be in what could not be read.
+fn hide_unread(message: &MessageRecord<'_>, ranges: &mut Vec<Range<usize>>) {
+    let Some(fault) = message.malformed else { return };
+    let end = message.raw.payload.len();
+    ranges.retain_mut(|range| {
+        range.end = range.end.min(fault.offset);
+        range.start < range.end
+    });
+    if fault.offset < end {
+        ranges.push(fault.offset..end);
     }
 }
 
