@@ -702,3 +702,19 @@ fn secrets_are_masked_wherever_a_peer_puts_them() {
         assert!(!text.contains("2d 6f 66"), "{name}: {text}");
     }
 }
+
+#[test]
+fn a_hole_at_the_very_end_is_a_gap_and_no_finding() {
+    let mut both = Conversation::shaken(1);
+    both.send(ClientToServer, &commands([call("x", 1.0)]));
+    let whole = both.packets.len();
+    both.send(ClientToServer, &commands([call("y", 2.0)]));
+    both.acknowledge(ClientToServer);
+    both.packets.remove(whole);
+    let mut gaps = 0;
+    let run = run(&both.packets, &Limits::default(), |_, record| {
+        gaps += u32::from(matches!(record.event, Event::Gap(_)));
+    });
+    assert_eq!(gaps, 1);
+    assert_eq!(run.findings, Vec::<String>::new());
+}

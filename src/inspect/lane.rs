@@ -354,11 +354,13 @@ impl Lane {
         self.search(true, facts, emit);
         match &mut self.phase {
             Phase::Lost(lost) => {
+                let span = Span { start: lost.from, end: self.offset };
+                // Where nothing but a hole is left, the gap says it all.
+                let hole = matches!(lost.gaps[..], [gap] if gap.offset == span.start && gap.length == Some(span.len()));
                 for gap in std::mem::take(&mut lost.gaps) {
                     facts.gap(self.direction, gap, emit);
                 }
-                let span = Span { start: lost.from, end: self.offset };
-                if self.received > 0 && !span.is_empty() {
+                if self.received > 0 && !span.is_empty() && !hole {
                     let finding = notes::unreadable(self.direction, span, lost.cause.code());
                     facts.report(Some(self.direction), Some(span), finding, emit);
                 }
