@@ -718,3 +718,27 @@ fn a_hole_at_the_very_end_is_a_gap_and_no_finding() {
     assert_eq!(gaps, 1);
     assert_eq!(run.findings, Vec::<String>::new());
 }
+
+/// On a port of its own, a connection seen from the middle is not made into one that begins: a chunk on chunk stream 3
+/// begins with the byte of C0.
+#[test]
+fn a_chunk_is_no_handshake_where_the_beginning_was_not_captured() {
+    let mut both = Conversation::shaken(1);
+    let inside = both.packets.len();
+    for _ in 0..20 {
+        for direction in [ClientToServer, ServerToClient] {
+            let payload = [call("createStream", 2.0), vec![5; 100]].concat();
+            both.send(direction, &message(&mut Writer::new(), 3, 20, &payload));
+        }
+    }
+    for packet in &mut both.packets {
+        for at in [34, 36] {
+            if packet.data[at..at + 2] == 1935u16.to_be_bytes() {
+                packet.data[at..at + 2].copy_from_slice(&8080u16.to_be_bytes());
+            }
+        }
+    }
+    let records = |packets| run(packets, &Limits::default(), |_, _| {}).records;
+    assert!(records(&both.packets) > 40);
+    assert_eq!(records(&both.packets[inside..]), 0);
+}

@@ -481,7 +481,11 @@ impl Conn {
                 };
                 let room = MOST_KEPT.saturating_sub(kept.iter().map(|kept| kept.bytes.len()).sum());
                 let first = kept.is_empty();
-                if first && !matches!(bytes[0], 3 | 6 | 8 | 9) || bytes.len() > room && !first {
+                let inside = first && self.client.is_none() && opens_chunk(bytes);
+                if inside
+                    || first && !matches!(bytes[0], 3 | 6 | 8 | 9)
+                    || bytes.len() > room && !first
+                {
                     self.state = State::Other;
                     return;
                 }
@@ -578,11 +582,14 @@ impl Conn {
 /// Whether a direction that is seen without its SYN begins with C0 and C1 all the same, or inside the chunk stream:
 /// 0x03 is also the first byte of a format 0 chunk on chunk stream 3.
 fn opens_handshake(bytes: &[u8]) -> bool {
-    let chunk =
-        bytes.get(7).is_some_and(|&type_id| matches!(type_id, 1..=6 | 8 | 9 | 15..=20 | 22))
-            && bytes.get(9..12).is_some_and(|high| high == [0, 0, 0] || high == [0, 0, 1])
-            && bytes.get(4) == Some(&0);
-    matches!(bytes.first(), Some(3 | 6 | 8)) && bytes.len() >= 9 && !chunk
+    matches!(bytes.first(), Some(3 | 6 | 8)) && bytes.len() >= 9 && !opens_chunk(bytes)
+}
+
+/// Whether what may be C0 and C1 is rather the header of a format 0 chunk.
+fn opens_chunk(bytes: &[u8]) -> bool {
+    bytes.get(7).is_some_and(|&type_id| matches!(type_id, 1..=6 | 8 | 9 | 15..=20 | 22))
+        && bytes.get(9..12).is_some_and(|high| high == [0, 0, 0] || high == [0, 0, 1])
+        && bytes.get(4) == Some(&0)
 }
 
 /// Whether the bytes so far are those of an RTMP handshake; `None` where more are needed.
