@@ -1,7 +1,9 @@
 //! One connection: two lanes, the session that they tell of, and what is counted on the way.
 
 use super::lane::Lane;
-use super::record::{Closed, Event, Handshake, HandshakeFields, Opened, Record, Summary};
+use super::record::{
+    Closed, Event, Handshake, HandshakeFields, Opened, Record, Summary, Transport,
+};
 use super::session::Session;
 use super::track::Tracks;
 use super::{Arrival, Finding, FlowId, GapCause, Options, Place, Severity};
@@ -314,7 +316,12 @@ impl Facts {
         let names = [["c0", "c1", "c2"], ["s0", "s1", "s2"]][direction.index()];
         let side = [Side::Client, Side::Server][direction.index()];
         let (name, fields) = match packet {
-            Packet::Zero(zero) => (names[0], HandshakeFields::Zero { version: zero.version }),
+            Packet::Zero(zero) => {
+                if matches!(zero.version, 6 | 8 | 9) {
+                    self.opened.transport = Transport::Rtmpe;
+                }
+                (names[0], HandshakeFields::Zero { version: zero.version })
+            }
             Packet::One(one) => (
                 names[1],
                 HandshakeFields::One {

@@ -224,7 +224,8 @@ impl Counter {
     #[inline]
     fn video(&mut self, video: &Video) {
         let track = &mut self.track;
-        if let Some(codec) = video.codec {
+        // A command frame carries no picture, and its codec means nothing.
+        if let Some(codec) = video.codec.filter(|_| video.command.is_none()) {
             track.codec = Some(Codec::Video(codec));
         }
         let coded = matches!(
@@ -270,7 +271,9 @@ impl Counter {
             && track.frames > 1
             && track.media_time > 0
         {
-            track.frame_rate = Some((track.frames - 1) as f64 * 1000.0 / track.media_time as f64);
+            let rate = (track.frames - 1) as f64 * 1000.0 / track.media_time as f64;
+            // Less is a step of the timestamps and no rate.
+            track.frame_rate = Some(rate).filter(|rate| *rate >= 0.01);
         }
         track
     }

@@ -84,6 +84,9 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reading = self.0.reading;
         match self.0.kind {
+            FaultKind::Short { needed: 1, had } => {
+                write!(f, "{reading}: 1 byte needed, {had} there")
+            }
             FaultKind::Short { needed, had } => {
                 write!(f, "{reading}: {needed} bytes needed, {had} there")
             }
