@@ -34,6 +34,9 @@ pub struct Limits {
     /// Bytes of the largest record read from a capture file (default 16 MiB). A longer one counts as damage and is
     /// searched for the next record, so that a wrong length costs its neighbourhood only.
     pub record_bytes: usize,
+    /// Bytes that a zstd frame may look back (default 128 MiB: what `zstd` itself unpacks, and `--long` asks for). A
+    /// frame that wants more counts as damage. It is a power of two. gzip and lz4 look back 32 and 64 KiB.
+    pub unpack_window: usize,
     /// Interfaces remembered per section of a pcapng file (default 65,536). Packets of later ones are skipped.
     pub interfaces: usize,
     /// Bytes held of IP fragments whose datagram is not yet complete (default 4 MiB). Over it the oldest datagram goes.
@@ -76,6 +79,7 @@ impl Default for Limits {
             rtmp_connections: 16_384,
             other_connections: 262_144,
             record_bytes: 16 << 20,
+            unpack_window: 128 << 20,
             interfaces: 65_536,
             fragment_bytes: 4 << 20,
             fragment_datagrams: 1_024,

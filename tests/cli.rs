@@ -80,6 +80,7 @@ fn files_that_cannot_be_decoded_say_what_they_are_and_exit_2() {
         ("empty", &b""[..], "empty"),
         ("text", b"12:00:00.000000 IP 10.0.0.1.1935 > 10.0.0.2.40000: Flags [P.]", "text"),
         ("gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03xxxxxxxxxxxxxxxx", "gzip"),
+        ("xz", b"\xfd7zXZ\x00\x00\x04", "xz -dc"),
         ("flv", b"FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00", "FLV"),
         (
             "noise",

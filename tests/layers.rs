@@ -55,6 +55,7 @@ const TABLE: &[Row] = &[
         "inspect::ClosedBy", "inspect::Finding", "inspect::Severity",
     ], &[]),
     row("capture::link", &[], &["pcap_file"]),
+    row("capture::file::compressed", &["Limits"], &["flate2", "lz4_flex", "zstd"]),
     row("capture::file::tests", &["capture", "Limits"], &["pcap_file"]),
 
     // Records to text and files.

@@ -3,12 +3,18 @@
 use core::fmt;
 use std::io;
 
+use super::file::{Broken, Compression};
+
 /// What ends the reading of a capture. The caller adds the name of the file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The first bytes are neither pcap nor pcapng.
     NotACapture(Foreign),
+    /// The file is compressed, and what it unpacks to is neither pcap nor pcapng.
+    NoCaptureInside(Compression, Foreign),
+    /// The file is compressed, and cannot be unpacked as far as a capture would begin.
+    CannotUnpack(Broken),
     /// The operating system refused.
     Io {
         /// What was being done, as a verb: `"read"`.
@@ -22,6 +28,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotACapture(foreign) => write!(f, "not a pcap or pcapng capture: {foreign}"),
+            Self::NoCaptureInside(format, foreign) => {
+                write!(
+                    f,
+                    "no pcap or pcapng capture inside its {} data: {foreign}",
+                    format.as_str()
+                )
+            }
+            Self::CannotUnpack(broken) => broken.fmt(f),
             Self::Io { operation, source } => write!(f, "cannot {operation}: {source}"),
         }
     }
@@ -30,7 +44,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::NotACapture(_) => None,
+            Self::NotACapture(_) | Self::NoCaptureInside(..) | Self::CannotUnpack(_) => None,
             Self::Io { source, .. } => Some(source),
         }
     }
@@ -49,7 +63,9 @@ pub enum Foreign {
     },
     /// pcap or pcapng, but the file header itself cannot be read.
     Header,
-    /// Compressed data that the named command unpacks.
+    /// Compressed data inside of compressed data, of which one layer is unpacked.
+    Again(Compression),
+    /// Compressed data of another format, which the named command unpacks.
     Packed {
         /// The format.
         format: &'static str,
@@ -76,11 +92,11 @@ impl Foreign {
         const WRONG: &str = "give a file written by tcpdump, dumpcap or Wireshark";
         let known = |format, remedy| Self::Known { format, remedy };
         let packed = |format, command| Self::Packed { format, command };
+        if let Some(format) = Compression::of(head) {
+            return Self::Again(format);
+        }
         match head {
             [] => Self::Empty,
-            [0x1f, 0x8b, ..] => packed("gzip", "gzip -dc"),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => packed("zstd", "zstd -dc"),
-            [0x04, 0x22, 0x4d, 0x18, ..] => packed("lz4", "lz4 -dc"),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => packed("xz", "xz -dc"),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => packed("bzip2", "bzip2 -dc"),
             [b'P', b'K', 3, 4, ..] => packed("zip", "unzip -p"),
@@ -125,6 +141,9 @@ impl fmt::Display for Foreign {
             ),
             Self::Short { had } => write!(f, "it ends after {had} bytes, before its header does"),
             Self::Header => f.write_str("its file header is cut or damaged"),
+            Self::Again(format) => {
+                write!(f, "it is {} data again, and only one layer is unpacked", format.as_str())
+            }
             Self::Packed { format, command } => {
                 write!(
                     f,
@@ -150,9 +169,8 @@ mod tests {
         ts.push(0x47);
         for (head, words) in [
             (&b""[..], "empty"),
-            (b"\x1f\x8b\x08\x00", "gzip -dc FILE"),
-            (b"\x28\xb5\x2f\xfd....", "zstd"),
-            (b"\x04\x22\x4d\x18....", "lz4"),
+            (b"\x1f\x8b\x08\x00", "gzip data again"),
+            (b"\xfd7zXZ\x00", "xz -dc FILE"),
             (b"FLV\x01\x05\x00\x00\x00\x09", "an FLV file"),
             (b"\x7fELF\x02\x01", "an ELF file"),
             (b"\x00\x00\x00\x20ftypisom", "an MP4 file"),

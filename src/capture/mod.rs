@@ -70,7 +70,10 @@ impl Captures {
             Item::Packet(packet) => self.packet(packet, file, out),
             Item::Trouble(trouble) => {
                 let code = match trouble.kind {
-                    file::TroubleKind::Truncated { .. } => "capture.truncated",
+                    file::TroubleKind::Truncated { .. }
+                    | file::TroubleKind::Packed(file::Broken { damage: None, .. }) => {
+                        "capture.truncated"
+                    }
                     _ => "capture.damaged",
                 };
                 let finding = Finding::new(

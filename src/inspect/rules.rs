@@ -48,7 +48,7 @@ pub const RULES: &[Rule] = &[
         title: "A part of the capture file cannot be read as it should",
         meaning: "A record of the file contradicts itself or the format, and is skipped or read as well as it goes. \
                   Packets in the skipped bytes are missing, which shows as gaps in the connections that they \
-                  belonged to.",
+                  belonged to. Behind damaged data of a compressed file nothing is read.",
         breaks_on: "Every reader of the file; some refuse it as a whole.",
         fix: "Copy or capture the file again. A transfer in text mode and a full disk are the usual causes.",
         spec: None,
@@ -57,8 +57,8 @@ pub const RULES: &[Rule] = &[
         code: "capture.truncated",
         severity: Severity::Warning,
         title: "The capture file ends inside a record",
-        meaning: "The last record of the file is shorter than it says it is. Everything before it was read; the \
-                  packet that it held is missing.",
+        meaning: "The last record of the file is shorter than it says it is, or the data of a compressed file end \
+                  before they are complete. Everything before that was read; the packets behind it are missing.",
         breaks_on: "Readers that treat it as an error; the connections themselves are not affected.",
         fix: "Stop the capturing program with Ctrl-C and not by killing it, and let it write packets as they come \
               (tcpdump -U).",

@@ -1,7 +1,8 @@
 //! pcap and pcapng files to packets, read in place and leniently: damage is reported between the packets, not fatal.
 //!
-//! The source need not seek, and it is read only when the next item is not at hand, so a live pipe stays live.
+//! What is compressed with gzip, zstd or lz4 is unpacked as it is read. The source need not seek, and it is read only when the next item is not at hand, so a live pipe stays live.
 
+mod compressed;
 mod pcap;
 mod pcapng;
 mod window;
@@ -12,6 +13,7 @@ mod tests;
 use core::fmt;
 use std::io::Read;
 
+pub use self::compressed::{Broken, Compression};
 use self::window::Window;
 use super::error::{Error, Foreign};
 use super::link::LinkType;
@@ -58,8 +60,16 @@ pub struct Packet<'a> {
 pub struct Trouble {
     /// Where it begins, in bytes from the start of the file.
     pub offset: u64,
+    /// Whether `offset` counts in what a compressed file unpacks to.
+    pub unpacked: bool,
     /// What it is.
     pub kind: TroubleKind,
+}
+
+impl Trouble {
+    const fn new(offset: u64, kind: TroubleKind) -> Self {
+        Self { offset, unpacked: false, kind }
+    }
 }
 
 /// What is wrong in a capture file, and what it cost.
@@ -92,12 +102,15 @@ pub enum TroubleKind {
         /// How many bytes are left unread.
         bytes: u64,
     },
+    /// The file is compressed, and what follows cannot be unpacked; everything before it was read.
+    Packed(Broken),
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at byte {} of the file: ", self.offset)?;
-        match self.kind {
+        let file = if self.unpacked { "unpacked file" } else { "file" };
+        write!(f, "at byte {} of the {file}: ", self.offset)?;
+        match &self.kind {
             TroubleKind::Truncated { needed, had } => {
                 write!(f, "it ends inside a record: {needed} bytes needed, {had} there")
             }
@@ -106,13 +119,14 @@ impl fmt::Display for Trouble {
             TroubleKind::Rest { reason, bytes } => {
                 write!(f, "{reason}; nothing readable in the last {bytes} bytes")
             }
+            TroubleKind::Packed(broken) => broken.fmt(f),
         }
     }
 }
 
-/// Reads the packets of one capture file of either format.
+/// Reads the packets of one capture file of either format, compressed or not.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct Reader<R: Read> {
     window: Window<R>,
     format: Format,
     packets: u64,
@@ -162,7 +176,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// The source cannot be read, or does not begin as a capture does.
     pub fn with_limits(source: R, limits: &Limits) -> Result<Self, Error> {
-        let mut window = Window::new(source);
+        let mut window = Window::new(source, limits);
         window.fill(MAGIC).map_err(reading)?;
         let format = match window.bytes().first_chunk() {
             Some(magic) if pcapng::is_magic(*magic) => {
@@ -178,11 +192,13 @@ impl<R: Read> Reader<R> {
             _ => {
                 // Enough to recognise a transport stream by its second packet; a source with less has ended.
                 window.fill(256).map_err(reading)?;
-                return Err(Error::NotACapture(Foreign::of(window.bytes())));
+                return Err(no_capture(&mut window, None));
             }
         };
-        let format = format.ok_or(Error::NotACapture(Foreign::Header))?;
-        Ok(Self { window, format, packets: 0 })
+        match format {
+            Some(format) => Ok(Self { window, format, packets: 0 }),
+            None => Err(no_capture(&mut window, Some(Foreign::Header))),
+        }
     }
 
     /// The next thing in the file; `None` at its end.
@@ -217,13 +233,32 @@ impl<R: Read> Reader<R> {
                 Step::Numbered(trouble) => {
                     self.packets += 1;
                     if let Some(trouble) = trouble {
-                        return Ok(Some(Item::Trouble(trouble)));
+                        return Ok(Some(Item::Trouble(self.trouble(trouble))));
                     }
                 }
-                Step::Trouble(trouble) => return Ok(Some(Item::Trouble(trouble))),
-                Step::End => return Ok(None),
+                Step::Trouble(trouble) => return Ok(Some(Item::Trouble(self.trouble(trouble)))),
+                Step::End => {
+                    let offset = self.window.offset();
+                    return Ok(self.window.source_mut().take_broken().map(|broken| {
+                        let kind = TroubleKind::Packed(broken);
+                        Item::Trouble(Trouble { offset, unpacked: true, kind })
+                    }));
+                }
             }
         }
+    }
+
+    /// A trouble as it is told: of a compressed file, with the reason that the capture inside does not know.
+    #[cold]
+    fn trouble(&mut self, mut trouble: Trouble) -> Trouble {
+        let source = self.window.source_mut();
+        trouble.unpacked = source.format().is_some();
+        if matches!(trouble.kind, TroubleKind::Truncated { .. })
+            && let Some(broken) = source.take_broken()
+        {
+            trouble.kind = TroubleKind::Packed(broken);
+        }
+        trouble
     }
 
     /// Whether the next item can be had without reading from the source, which may wait. When this is false it is the
@@ -238,10 +273,22 @@ impl<R: Read> Reader<R> {
             }
     }
 
-    /// Bytes read from the source so far, for showing progress.
+    /// Bytes read from the source so far, for showing progress: compressed ones, where it is compressed.
     #[must_use]
-    pub const fn bytes_read(&self) -> u64 {
-        self.window.bytes_read()
+    pub fn bytes_read(&self) -> u64 {
+        self.window.source().bytes_read()
+    }
+}
+
+/// Why a file that begins like this is no capture; `foreign` where that is known already.
+#[cold]
+fn no_capture<R: Read>(window: &mut Window<R>, foreign: Option<Foreign>) -> Error {
+    let foreign = foreign.unwrap_or_else(|| Foreign::of(window.bytes()));
+    let format = window.source().format();
+    match (format, window.source_mut().take_broken()) {
+        (_, Some(broken)) => Error::CannotUnpack(broken),
+        (Some(format), None) => Error::NoCaptureInside(format, foreign),
+        (None, None) => Error::NotACapture(foreign),
     }
 }
 

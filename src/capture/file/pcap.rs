@@ -231,7 +231,7 @@ impl Walk {
                     window.consume(at);
                     let bytes = window.offset() - offset;
                     let kind = TroubleKind::Skipped { reason: IMPLAUSIBLE, bytes };
-                    return Ok(Step::Trouble(Trouble { offset, kind }));
+                    return Ok(Step::Trouble(Trouble::new(offset, kind)));
                 }
                 Search::Unsure(at, need) => {
                     window.consume(at);
@@ -241,10 +241,10 @@ impl Walk {
                 Search::No(at) if window.ended() => {
                     window.consume(window.len().max(at));
                     let bytes = window.offset() - offset;
-                    return Ok(Step::Trouble(Trouble {
+                    return Ok(Step::Trouble(Trouble::new(
                         offset,
-                        kind: TroubleKind::Rest { reason: IMPLAUSIBLE, bytes },
-                    }));
+                        TroubleKind::Rest { reason: IMPLAUSIBLE, bytes },
+                    )));
                 }
                 Search::No(at) => {
                     window.consume(at);
@@ -297,7 +297,7 @@ fn skip<R: Read>(window: &mut Window<R>, at: usize) -> Step {
     let offset = window.offset();
     window.consume(at);
     let kind = TroubleKind::Skipped { reason: "a record whose length is wrong", bytes: at as u64 };
-    Step::Trouble(Trouble { offset, kind })
+    Step::Trouble(Trouble::new(offset, kind))
 }
 
 /// The end of the file, in the middle of a record that needs `needed` bytes or between two.
@@ -309,5 +309,5 @@ pub(super) fn ended<R: Read>(window: &mut Window<R>, needed: usize) -> Step {
     }
     window.consume(had);
     let kind = TroubleKind::Truncated { needed: needed as u64, had: had as u64 };
-    Step::Trouble(Trouble { offset, kind })
+    Step::Trouble(Trouble::new(offset, kind))
 }

@@ -241,12 +241,12 @@ fn order(magic: &[u8]) -> Option<bool> {
 }
 
 fn trouble(offset: u64, kind: TroubleKind) -> Step {
-    Step::Trouble(Trouble { offset, kind })
+    Step::Trouble(Trouble::new(offset, kind))
 }
 
 /// A whole packet block of `len` bytes that cannot be read as one. It keeps its number.
 #[cold]
 fn skipped<R: Read>(window: &Window<R>, len: usize, reason: &'static str) -> Option<Step> {
     let kind = TroubleKind::Skipped { reason, bytes: len as u64 };
-    Some(Step::Numbered(Some(Trouble { offset: window.offset(), kind })))
+    Some(Step::Numbered(Some(Trouble::new(window.offset(), kind))))
 }

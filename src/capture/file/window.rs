@@ -2,13 +2,16 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use super::compressed::Source;
+use crate::Limits;
+
 /// Bytes read at once. Small enough to stay in the second-level cache, large enough to make system calls rare.
 const BLOCK: usize = 1 << 20;
 
 /// A window that slides over the source.
 #[derive(Debug)]
-pub(super) struct Window<R> {
-    source: R,
+pub(super) struct Window<R: Read> {
+    source: Source<R>,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -18,7 +21,8 @@ pub(super) struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    pub(super) fn new(source: R) -> Self {
+    pub(super) fn new(source: R, limits: &Limits) -> Self {
+        let source = Source::new(source, limits);
         Self { source, bytes: vec![0; BLOCK], start: 0, end: 0, base: 0, ended: false }
     }
 
@@ -47,9 +51,14 @@ impl<R: Read> Window<R> {
         self.base + self.start as u64
     }
 
-    /// Bytes read from the source so far.
-    pub(super) const fn bytes_read(&self) -> u64 {
-        self.base + self.end as u64
+    /// Where the bytes come from.
+    pub(super) const fn source(&self) -> &Source<R> {
+        &self.source
+    }
+
+    /// Where the bytes come from, to ask it why there are no more.
+    pub(super) const fn source_mut(&mut self) -> &mut Source<R> {
+        &mut self.source
     }
 
     /// Whether the source has no more bytes than those in the window.

@@ -137,8 +137,7 @@ fn whole_records_are_handed_out_before_the_next_read() {
 
 #[test]
 fn what_is_no_capture_is_refused_by_name() {
-    let mut foreign =
-        vec![&b""[..], b"\xa1\xb2", b"\x1f\x8b\x08\0\0\0", b"FLV\x01", b"hello, world\n"];
+    let mut foreign = vec![&b""[..], b"\xa1\xb2", b"\xfd7zXZ\0", b"FLV\x01", b"hello, world\n"];
     let short = pcap::three();
     foreign.push(&short[..23]);
     foreign.push(b"\x0a\x0d\x0d\x0a\0\0\0\0nope");
@@ -153,7 +152,7 @@ fn what_is_no_capture_is_refused_by_name() {
 
 #[test]
 fn trouble_reads_as_a_sentence() {
-    let at = |kind| Trouble { offset: 24, kind }.to_string();
+    let at = |kind| Trouble::new(24, kind).to_string();
     assert_eq!(
         at(TroubleKind::Truncated { needed: 90, had: 12 }),
         "at byte 24 of the file: it ends inside a record: 90 bytes needed, 12 there"

@@ -179,7 +179,7 @@ fn a_long_record_is_read_and_an_absurd_one_searched_past() {
         assert!(
             matches!(
                 all.troubles[..],
-                [Trouble { offset: 100, kind: TroubleKind::Skipped { bytes: 76, .. } }]
+                [Trouble { offset: 100, kind: TroubleKind::Skipped { bytes: 76, .. }, .. }]
             ),
             "{all:?}"
         );
@@ -192,5 +192,5 @@ fn a_cut_file_tells_what_it_lacks() {
     let all = read(&file[..file.len() - 1]);
     assert_eq!(all.packets.len(), 2);
     let kind = TroubleKind::Truncated { needed: 76, had: 75 };
-    assert_eq!(all.troubles, [Trouble { offset: 24 + 2 * 76, kind }]);
+    assert_eq!(all.troubles, [Trouble::new(24 + 2 * 76, kind)]);
 }
