@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             break
         }
         'rtmpctl;decode' {
+            [CompletionResult]::new('--files-from', '--files-from', [CompletionResultType]::ParameterName, 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Take connections on these ports for RTMP even without a handshake (1935 always is)')
             [CompletionResult]::new('--decode-as', '--decode-as', [CompletionResultType]::ParameterName, 'Take every TCP connection for the given protocol')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'How to print records')
@@ -49,6 +50,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             [CompletionResult]::new('--write-pcapng', '--write-pcapng', [CompletionResultType]::ParameterName, 'Record the traffic as pcapng')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit with status 1 if a finding of this severity or worse was reported')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Wait for more at the end of the last file, until Ctrl-C')
             [CompletionResult]::new('--chunks', '--chunks', [CompletionResultType]::ParameterName, 'Also print each chunk')
             [CompletionResult]::new('--frames', '--frames', [CompletionResultType]::ParameterName, 'In tables, a row per audio or video frame instead of one per track and second')
             [CompletionResult]::new('--show-keys', '--show-keys', [CompletionResultType]::ParameterName, 'Show stream keys, tokens and passwords as sent; they are masked otherwise')

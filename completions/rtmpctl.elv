@@ -29,6 +29,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand man 'Print the man page, or write all of them into a directory'
         }
         &'rtmpctl;decode'= {
+            cand --files-from 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input'
             cand --port 'Take connections on these ports for RTMP even without a handshake (1935 always is)'
             cand --decode-as 'Take every TCP connection for the given protocol'
             cand -f 'How to print records'
@@ -45,6 +46,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand --write-pcapng 'Record the traffic as pcapng'
             cand --fail-on 'Exit with status 1 if a finding of this severity or worse was reported'
             cand --color 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed'
+            cand --follow 'Wait for more at the end of the last file, until Ctrl-C'
             cand --chunks 'Also print each chunk'
             cand --frames 'In tables, a row per audio or video frame instead of one per track and second'
             cand --show-keys 'Show stream keys, tokens and passwords as sent; they are masked otherwise'

@@ -31,6 +31,7 @@ complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "rules" -d 'List the
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "schema" -d 'Print the JSON Schema of the records'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "man" -d 'Print the man page, or write all of them into a directory'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l files-from -d 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l port -d 'Take connections on these ports for RTMP even without a handshake (1935 always is)' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l decode-as -d 'Take every TCP connection for the given protocol' -r -f -a "rtmp\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s f -l format -d 'How to print records' -r -f -a "table\t'Aligned rows for people'
@@ -96,6 +97,7 @@ never\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l color -d 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l follow -d 'Wait for more at the end of the last file, until Ctrl-C'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l chunks -d 'Also print each chunk'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'

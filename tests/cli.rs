@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A directory that goes when the test does.
 struct Scratch(PathBuf);
@@ -190,6 +191,183 @@ fn standard_input_is_read_as_it_comes() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let (_, direct, _) = decode(&["-f", "json"], &testdata("quickstart.pcap"));
     assert!(text(&seen).lines().skip(1).eq(direct.lines().skip(1)));
+}
+
+/// What a running program prints, with an end to the patience.
+struct Printed {
+    blocks: std::sync::mpsc::Receiver<Vec<u8>>,
+    seen: Vec<u8>,
+}
+
+impl Printed {
+    fn of(mut output: impl Read + Send + 'static) -> Self {
+        let (sender, blocks) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut buffer) {
+                if sender.send(buffer[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { blocks, seen: Vec::new() }
+    }
+
+    fn until(&mut self, needle: &str) {
+        while !self.seen.windows(needle.len()).any(|w| w == needle.as_bytes()) {
+            match self.blocks.recv_timeout(Duration::from_secs(60)) {
+                Ok(block) => self.seen.extend(block),
+                Err(error) => panic!("{needle} did not come: {error}"),
+            }
+        }
+    }
+
+    fn rest(mut self) -> String {
+        self.seen.extend(self.blocks.iter().flatten());
+        text(&self.seen)
+    }
+}
+
+#[cfg(unix)]
+fn terminate(child: &std::process::Child) {
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_grows_is_followed_until_a_signal() {
+    let scratch = Scratch::new();
+    let whole = fs::read(testdata("quickstart.pcap")).unwrap();
+    let (_, direct, _) = decode(&["-f", "json"], &testdata("quickstart.pcap"));
+    let last = direct.lines().rfind(|line| line.contains(r#""event":"message""#)).unwrap();
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&whole[..whole.len() / 2]).unwrap();
+        encoder.flush().unwrap();
+        let half = encoder.get_ref().len();
+        encoder.write_all(&whole[whole.len() / 2..]).unwrap();
+        (half, encoder.finish().unwrap())
+    };
+    for (name, half, whole) in [("a.pcap", whole.len() / 2, &whole), ("a.gz", gzip.0, &gzip.1)] {
+        let path = scratch.file(name, &whole[..half]);
+        let mut child = rtmpctl()
+            .args(["decode", "-f", "json", "--follow"])
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut printed = Printed::of(child.stdout.take().unwrap());
+        // The half ends inside a record, which is no truncation yet.
+        printed.until(r#""publish""#);
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(&whole[half..]).unwrap();
+        printed.until(last);
+        terminate(&child);
+        let seen = printed.rest();
+        let (status, _, error) = done(child.wait_with_output().unwrap());
+        assert_eq!((status, error.as_str()), (0, ""));
+        assert!(seen.lines().skip(1).eq(direct.lines().skip(1)), "{name}: {seen}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn following_ends_with_summaries_while_a_record_is_not_complete() {
+    let scratch = Scratch::new();
+    let whole = fs::read(testdata("quickstart.pcap")).unwrap();
+    let done_part = testdata("ipv6.pcap");
+    let path = scratch.file("growing.pcap", &whole[..whole.len() / 2]);
+    let mut child = rtmpctl()
+        .args(["decode", "-f", "json", "--follow"])
+        .args([&done_part, &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut printed = Printed::of(child.stdout.take().unwrap());
+    printed.until("live_s");
+    printed.until("growing.pcap\",\"kind\":\"audio");
+    terminate(&child);
+    let seen = printed.rest();
+    let (status, _, error) = done(child.wait_with_output().unwrap());
+    assert_eq!((status, error.as_str()), (0, ""));
+    assert!(!seen.contains("capture.truncated"), "{seen}");
+    assert!(seen.lines().last().unwrap().contains(r#""event":"summary""#), "{seen}");
+}
+
+#[test]
+fn files_from_a_list_are_read_behind_those_of_the_command_line() {
+    let scratch = Scratch::new();
+    let arguments = ["-f", "json", "--only", "summary"];
+    let (ipv6, vlan, sll2) = (testdata("ipv6.pcap"), testdata("vlan.pcap"), testdata("sll2.pcap"));
+    let direct = rtmpctl().arg("decode").args(arguments).args([&ipv6, &vlan, &sll2]).output();
+    let (_, expected, _) = done(direct.unwrap());
+    let (vlan, sll2) = (vlan.to_str().unwrap(), sll2.to_str().unwrap());
+    for list in [
+        format!("{vlan}\n{sll2}\n"),
+        format!("{vlan}\n\n{sll2}"),
+        format!("{vlan}\0{sll2}\0"),
+        format!("{vlan}\0{sll2}"),
+    ] {
+        let list = scratch.file("list", list.as_bytes());
+        let mut command = rtmpctl();
+        command.arg("decode").args(arguments).arg(&ipv6).arg("--files-from");
+        let (status, out, error) = done(command.arg(&list).output().unwrap());
+        assert_eq!((status, error.as_str()), (0, ""));
+        assert_eq!(out, expected);
+        // The list on standard input, and no other file.
+        let input = fs::File::open(&list).unwrap();
+        let mut command = rtmpctl();
+        command.arg("decode").args(arguments).args(["--files-from", "-"]).stdin(input);
+        let (status, out, _) = done(command.output().unwrap());
+        assert_eq!((status, out.lines().count()), (0, expected.lines().count() - 1));
+    }
+    // Each that cannot be read is named, and the others are decoded.
+    let list = format!("no/such.pcap\n{vlan}\nCargo.toml\n{sll2}\n");
+    let list = scratch.file("list", list.as_bytes());
+    let list = list.to_str().unwrap();
+    let mut command = rtmpctl();
+    command.arg("decode").args(arguments).args(["--files-from", list]);
+    let (status, out, error) = done(command.output().unwrap());
+    assert_eq!(status, 2);
+    assert_eq!(out.lines().count(), expected.lines().count() - 1);
+    assert_eq!(error.lines().count(), 2, "{error}");
+    assert!(error.contains("no/such.pcap") && error.contains("Cargo.toml"), "{error}");
+    // Nothing to read at all.
+    scratch.file("list", b"\n");
+    for arguments in [
+        &["--files-from", list][..],
+        &["--files-from", "no/such/list"],
+        &["--files-from", "-", "-"],
+    ] {
+        let (status, out, error) = done(rtmpctl().arg("decode").args(arguments).output().unwrap());
+        assert_eq!((status, out.as_str(), error.lines().count()), (2, "", 1), "{error}");
+    }
+}
+
+#[test]
+fn a_compressed_capture_on_standard_input_is_read_as_it_comes() {
+    let whole = fs::read(testdata("quickstart.pcap")).unwrap();
+    let mut child = rtmpctl()
+        .args(["decode", "-f", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut printed = Printed::of(child.stdout.take().unwrap());
+    let input = child.stdin.take().unwrap();
+    let mut encoder = zstd::stream::write::Encoder::new(input, 1).unwrap();
+    encoder.write_all(&whole[..whole.len() / 2]).unwrap();
+    encoder.flush().unwrap();
+    printed.until(r#""publish""#);
+    // The compressor is killed: the frame has no end.
+    drop(encoder);
+    let seen = printed.rest();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(seen.contains("capture.truncated") && seen.contains("its zstd data end too early"));
+    assert!(seen.lines().last().unwrap().contains(r#""event":"summary""#));
 }
 
 #[test]

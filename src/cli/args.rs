@@ -44,12 +44,21 @@ pub(super) enum Command {
 Examples:
   rtmpctl decode capture.pcap
   rtmpctl decode -f json capture.pcap | jq 'select(.event==\"finding\")'
+  find . -name '*.pcap.gz' -print0 | sort -z | rtmpctl decode --files-from -
   tcpdump -i any -s 0 -U -w - tcp port 1935 | rtmpctl decode -
   rtmpctl decode --only command,finding,summary --fail-on error capture.pcapng")]
 pub(super) struct Decode {
-    /// Captures to read, in order; - is standard input
-    #[arg(value_name = "FILE", required = true)]
+    /// Captures to read, in order, also compressed with gzip, zstd or lz4; - is standard input
+    #[arg(value_name = "FILE", required_unless_present = "files_from")]
     pub(super) files: Vec<PathBuf>,
+
+    /// Also read the captures that this file names, one a line or ended by zero bytes; - is standard input
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(super) files_from: Option<PathBuf>,
+
+    /// Wait for more at the end of the last file, until Ctrl-C
+    #[arg(long, help_heading = "Input")]
+    pub(super) follow: bool,
 
     /// Take connections on these ports for RTMP even without a handshake (1935 always is)
     #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Input")]

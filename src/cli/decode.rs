@@ -1,14 +1,14 @@
 //! `rtmpctl decode`: captures, to the end of the files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::{Decode, DecodeAs};
-use super::input::{Input, Stop};
+use super::input::{self, Input, Stop};
 use super::progress::Progress;
 use super::pump::Pump;
 use super::settings::Settings;
-use super::{Failure, say};
+use super::{Failure, TROUBLE, say};
 use crate::Limits;
 use crate::capture::file::Reader;
 use crate::capture::{Captures, Choice, Counts, Error};
@@ -16,28 +16,39 @@ use crate::capture::{Captures, Choice, Counts, Error};
 pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
     let limits = Limits::default();
     let settings = Settings::resolve(&decode.shared)?;
-    let names: Vec<String> = decode.files.iter().map(|path| path.display().to_string()).collect();
+    let files = files(decode)?;
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     let stop = Stop::on_signals();
-    let several = decode.files.len() > 1;
+    let several = files.len() > 1;
+    // The file that grows is the last: those before it are its finished parts.
+    let open = |index: usize| {
+        open(&files[index], decode.follow && index + 1 == files.len(), &stop, &limits)
+    };
     // The first file is opened before anything is printed: the usual mistake gets a message and nothing else.
-    let mut first = Some(match open(&decode.files[0], &stop, &limits) {
+    let mut first = Some(match open(0) {
+        // Nothing had come when the wait was ended.
+        Err(_) if !several && stop.is_set() => return Ok(ExitCode::SUCCESS),
         Err(failure) if !several => return Err(failure),
         opened => opened,
     });
     if let Some(output) = &decode.shared.output
-        && let Some(same) = decode.files.iter().find(|file| is_same(file, output))
+        && let Some(same) = files.iter().find(|file| is_same(file, output))
     {
         let same = same.display();
         return Err(Failure::new(format!("cannot write {same}: it is a capture to read")));
     }
-    let files = if several { names.clone() } else { Vec::new() };
-    let mut pump = Pump::open("decode", &names, files, &decode.shared, &settings, &limits)?;
+    let named = if several { names.clone() } else { Vec::new() };
+    let mut pump = Pump::open("decode", &names, named, &decode.shared, &settings, &limits)?;
     let choice =
         Choice { ports: decode.port.clone(), all: decode.decode_as == Some(DecodeAs::Rtmp) };
     let mut captures = Captures::new(choice, &limits);
-    let mut failure = None;
-    for (index, path) in decode.files.iter().enumerate() {
-        let opened = first.take().unwrap_or_else(|| open(path, &stop, &limits));
+    let mut unread = false;
+    for (index, path) in files.iter().enumerate() {
+        let opened = first.take().unwrap_or_else(|| {
+            // Opening waits for the first bytes, which may take long.
+            pump.flush();
+            open(index)
+        });
         let file = several.then_some(index as u32);
         let read = opened.and_then(|opened| {
             let mut progress = Progress::new(opened.total, decode.shared.quiet);
@@ -46,18 +57,37 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
             progress.clear();
             result
         });
-        if let Err(error) = read {
-            // What was read before it is kept; the other files are read too.
-            failure = Some(error);
-        }
         if stop.is_set() || pump.has_failed() {
             break;
+        }
+        if let Err(failure) = read {
+            // What was read before it is kept; the other files are read too.
+            pump.flush();
+            failure.report();
+            unread = true;
         }
     }
     captures.finish(&mut |traffic| pump.traffic(&traffic));
     let code = pump.finish(settings.fail_on)?;
     report(&captures.counts(), decode);
-    failure.map_or(Ok(code), Err)
+    Ok(if unread { ExitCode::from(TROUBLE) } else { code })
+}
+
+/// The files of the command line, then those of the list.
+fn files(decode: &Decode) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = decode.files.clone();
+    if let Some(list) = &decode.files_from {
+        let named = input::names(list)
+            .map_err(|error| Failure::io(format!("cannot read {}", list.display()), error))?;
+        files.extend(named);
+        if list == Path::new("-") && files.iter().any(|file| file == Path::new("-")) {
+            return Err(Failure::new("standard input cannot be both the list and a capture"));
+        }
+        if files.is_empty() {
+            return Err(Failure::new(format!("{} names no files", list.display())));
+        }
+    }
+    Ok(files)
 }
 
 /// Whether two paths are one regular file, which writing would empty before it is read.
@@ -71,8 +101,8 @@ struct Opened {
     total: Option<u64>,
 }
 
-fn open(path: &Path, stop: &Stop, limits: &Limits) -> Result<Opened, Failure> {
-    let (input, total) = Input::open(path, stop)
+fn open(path: &Path, follow: bool, stop: &Stop, limits: &Limits) -> Result<Opened, Failure> {
+    let (input, total) = Input::open(path, follow, stop)
         .map_err(|error| Failure::io(format!("cannot open {}", path.display()), error))?;
     let reader = Reader::with_limits(input, limits).map_err(|error| unreadable(path, error))?;
     Ok(Opened { reader, total })

@@ -1,14 +1,16 @@
 //! Reading captures so that a run can be interrupted while it waits for more.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+
+use super::say;
 
 /// Set by the first Ctrl-C or SIGTERM; the second ends the program at once.
 #[derive(Debug, Clone, Default)]
@@ -70,13 +72,16 @@ async fn watch(each: impl Fn()) -> io::Result<()> {
 pub(super) enum Input {
     /// A regular file: never waits long.
     File(File),
+    /// A regular file that grows.
+    Growing(Growing),
     /// Anything that may wait: read by a thread, so that this one can be interrupted.
     Pipe(Pipe),
 }
 
 impl Input {
-    /// Opens a capture; `-` is standard input. Beside it comes the length of a regular file.
-    pub(super) fn open(path: &Path, stop: &Stop) -> io::Result<(Self, Option<u64>)> {
+    /// Opens a capture; `-` is standard input. Beside it comes the length of a regular file, unless it is followed:
+    /// then more is waited for at its end.
+    pub(super) fn open(path: &Path, follow: bool, stop: &Stop) -> io::Result<(Self, Option<u64>)> {
         if path == Path::new("-") {
             return Ok((Self::Pipe(Pipe::new(io::stdin(), stop)), None));
         }
@@ -84,6 +89,9 @@ impl Input {
         let data = file.metadata()?;
         if data.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        }
+        if data.is_file() && follow {
+            return Ok((Self::Growing(Growing::new(file, path, stop)), None));
         }
         if data.is_file() {
             return Ok((Self::File(file), Some(data.len())));
@@ -96,9 +104,106 @@ impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.read(buffer),
+            Self::Growing(file) => file.read(buffer),
             Self::Pipe(pipe) => pipe.read(buffer),
         }
     }
+}
+
+/// A file whose end is not the end: reading there waits until more is written or the run is to stop.
+///
+/// It ends by itself when no more can come: the file became shorter than what was read of it, or its name is now
+/// that of another file, as after a rotation. A deleted file may still be written to, so its end is waited at.
+#[derive(Debug)]
+pub(super) struct Growing {
+    file: File,
+    path: PathBuf,
+    /// Bytes read so far.
+    read: u64,
+    ended: bool,
+    stop: Stop,
+}
+
+impl Growing {
+    fn new(file: File, path: &Path, stop: &Stop) -> Self {
+        Self { file, path: path.to_owned(), read: 0, ended: false, stop: stop.clone() }
+    }
+
+    /// Why no more can come, where that is so.
+    fn over(&self) -> io::Result<Option<&'static str>> {
+        let data = self.file.metadata()?;
+        if data.len() < self.read {
+            return Ok(Some("it became shorter"));
+        }
+        let replaced = std::fs::metadata(&self.path).is_ok_and(|named| !is_same(&named, &data));
+        Ok(replaced.then_some("its name is now that of another file"))
+    }
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut over = None;
+        while !self.ended {
+            let n = self.file.read(buffer)?;
+            if n > 0 {
+                self.read += n as u64;
+                return Ok(n);
+            }
+            if let Some(why) = over {
+                say(&format!("rtmpctl: {} is not followed any more: {why}", self.path.display()));
+                self.ended = true;
+            }
+            // What was written before it was replaced is read first.
+            over = self.over()?;
+            if self.stop.is_set() {
+                self.ended = true;
+            } else if over.is_none() {
+                std::thread::sleep(LOOK);
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Whether both describe one file.
+#[cfg(unix)]
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Files have no number to compare here.
+#[cfg(not(unix))]
+const fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+/// The names that a list holds: ended by zero bytes if there are any, else one a line. `-` is standard input.
+pub(super) fn names(list: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut text = Vec::new();
+    if list == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut text)?;
+    } else {
+        File::open(list)?.read_to_end(&mut text)?;
+    }
+    let end = if text.contains(&0) { 0 } else { b'\n' };
+    text.split(|&byte| byte == end).filter(|name| !name.is_empty()).map(name).collect()
+}
+
+/// A name as the system spells it.
+#[cfg(unix)]
+fn name(bytes: &[u8]) -> io::Result<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+}
+
+/// A name, which has to be UTF-8 where the system's names are not bytes.
+#[cfg(not(unix))]
+fn name(bytes: &[u8]) -> io::Result<PathBuf> {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let name = std::str::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8"))?;
+    Ok(PathBuf::from(name))
 }
 
 /// Blocks read by a thread.
@@ -115,7 +220,7 @@ pub(super) struct Pipe {
 const BLOCK: usize = 64 << 10;
 /// Blocks that wait between the threads.
 const BLOCKS: usize = 8;
-/// How often a waiting read looks for a signal.
+/// How often a waiting read looks for a signal, or for growth.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Pipe {
@@ -188,6 +293,32 @@ mod tests {
         pipe.read_to_end(&mut read).unwrap();
         assert_eq!(read, bytes);
         assert_eq!(pipe.read(&mut [0; 4]).unwrap(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_followed_file_ends_when_it_is_cut_or_replaced_and_not_before_its_last_byte() {
+        let dir = std::env::temp_dir().join(format!("rtmpctl-follow-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (path, other) = (dir.join("a"), dir.join("b"));
+        for replaced in [false, true] {
+            std::fs::write(&path, b"one").unwrap();
+            let (mut input, total) = Input::open(&path, true, &Stop::default()).unwrap();
+            assert_eq!(total, None);
+            let mut buffer = [0; 8];
+            assert_eq!(input.read(&mut buffer).unwrap(), 3);
+            if replaced {
+                std::fs::write(&path, b"onetwo").unwrap();
+                std::fs::write(&other, b"three").unwrap();
+                std::fs::rename(&other, &path).unwrap();
+                assert_eq!((input.read(&mut buffer).unwrap(), &buffer[..3]), (3, &b"two"[..]));
+            } else {
+                std::fs::write(&path, b"").unwrap();
+            }
+            assert_eq!(input.read(&mut buffer).unwrap(), 0);
+            assert_eq!(input.read(&mut buffer).unwrap(), 0);
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]
