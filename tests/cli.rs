@@ -335,6 +335,15 @@ fn files_from_a_list_are_read_behind_those_of_the_command_line() {
     assert_eq!(out.lines().count(), expected.lines().count() - 1);
     assert_eq!(error.lines().count(), 2, "{error}");
     assert!(error.contains("no/such.pcap") && error.contains("Cargo.toml"), "{error}");
+    // A capture of the list is not emptied by -o.
+    let copy = scratch.file("copy.pcap", &fs::read(vlan).unwrap());
+    let copy = copy.to_str().unwrap();
+    scratch.file("list", copy.as_bytes());
+    let command = ["decode", "--files-from", list, "-o", copy];
+    let (status, _, error) = done(rtmpctl().args(command).output().unwrap());
+    assert_eq!(status, 2);
+    assert!(error.contains("it is a capture to read"), "{error}");
+    assert_eq!(fs::read(copy).unwrap(), fs::read(vlan).unwrap());
     // Nothing to read at all.
     scratch.file("list", b"\n");
     for arguments in [

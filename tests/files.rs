@@ -240,6 +240,9 @@ fn a_compressed_file_without_a_capture_says_so() {
         let error = read(&text[..]).unwrap_err().to_string();
         assert!(error.contains(&format!("inside its {} data", format.as_str())), "{error}");
         assert!(error.contains("text"), "{error}");
+        // Also where it is cut behind that.
+        let error = read(&text[..text.len() - 1]).unwrap_err().to_string();
+        assert!(error.contains("text"), "{error}");
         let (twice, _) = pack(format, &[&pack(Compression::Gzip, &[b"abc"]).0]);
         let error = read(&twice[..]).unwrap_err().to_string();
         assert!(error.contains("gzip data again"), "{error}");

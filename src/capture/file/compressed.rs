@@ -74,7 +74,7 @@ impl Fault {
     }
 }
 
-/// A [`Fault`] and where it is.
+/// Why compressed data cannot be unpacked to their end, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The format.

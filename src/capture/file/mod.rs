@@ -285,10 +285,11 @@ impl<R: Read> Reader<R> {
 fn no_capture<R: Read>(window: &mut Window<R>, foreign: Option<Foreign>) -> Error {
     let foreign = foreign.unwrap_or_else(|| Foreign::of(window.bytes()));
     let format = window.source().format();
+    let cut = matches!(foreign, Foreign::Empty | Foreign::Short { .. } | Foreign::Header);
     match (format, window.source_mut().take_broken()) {
-        (_, Some(broken)) => Error::CannotUnpack(broken),
-        (Some(format), None) => Error::NoCaptureInside(format, foreign),
-        (None, None) => Error::NotACapture(foreign),
+        (_, Some(broken)) if cut => Error::CannotUnpack(broken),
+        (Some(format), _) => Error::NoCaptureInside(format, foreign),
+        (None, _) => Error::NotACapture(foreign),
     }
 }
 
