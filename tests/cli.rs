@@ -524,16 +524,28 @@ fn recordings_are_raw_say_so_and_overwrite_nothing() {
     // The recording decodes to the same records, but for its name and the packets that it has its own of.
     let (status, again, _) = decode(&["-f", "json"], &pcapng);
     assert_eq!(status, 0);
+    // Its TCP is made up too: what is said of the network is left out, and the numbers with it.
     let plain = |lines: &str| -> Vec<serde_json::Value> {
-        lines
-            .lines()
-            .skip(1)
-            .map(|line| {
-                let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
-                record.as_object_mut().unwrap().remove("frame");
-                record
-            })
-            .collect()
+        let mut numbers = std::collections::HashMap::new();
+        let mut records = Vec::new();
+        for line in lines.lines().skip(1) {
+            let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+            if record["code"].as_str().is_some_and(|code| code.starts_with("tcp.")) {
+                continue;
+            }
+            let fields = record.as_object_mut().unwrap();
+            fields.remove("frame");
+            numbers.insert(fields["seq"].as_u64().unwrap(), records.len());
+            fields["seq"] = records.len().into();
+            if let Some(call) = record.pointer("/command/reply_to").and_then(|seq| seq.as_u64()) {
+                record["command"]["reply_to"] = numbers[&call].into();
+            }
+            if record["event"] == "summary" {
+                record["findings"]["info"] = 0.into();
+            }
+            records.push(record);
+        }
+        records
     };
     assert_eq!(plain(&again), plain(&direct));
 

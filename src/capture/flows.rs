@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use super::network::{self, Network};
 use super::packet::{ACK, Endpoint, FIN, FlowKey, RST, SYN, Segment};
+use super::recent::Recent;
 use super::tcp::{Data, Half, Piece};
 use crate::Limits;
 use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Severity, Traffic};
@@ -60,6 +62,7 @@ struct Conn {
     /// The ends in the key's order.
     ends: [Endpoint; 2],
     halves: [Half; 2],
+    network: Network,
     /// The initial sequence numbers, where the SYNs were seen.
     initial: [Option<u32>; 2],
     /// Which end opened the connection, where that is known.
@@ -149,6 +152,9 @@ impl Flows {
             Shared { opened: &mut self.opened, choice: &self.choice, limits: &self.limits };
         if segment.flags & (SYN | FIN | RST) == 0 {
             // The common case: data or an acknowledgement.
+            if segment.window == 0 || conn.network.watching {
+                conn.network.watch(side, conn.client == Some(side), segment, place.at);
+            }
             if data {
                 conn.data(side, segment, place, &mut self.held, &mut shared, out);
             }
@@ -184,6 +190,7 @@ impl Flows {
                 self.control(index, side, segment, place, out);
                 return;
             }
+            conn.network.syn(segment, again, place.at);
             if !again && !conn.halves[side].started() {
                 conn.initial[side] = Some(segment.seq);
                 conn.halves[side].start(segment.seq.wrapping_add(1));
@@ -210,6 +217,12 @@ impl Flows {
                 Some(closer) => (conn.closed_by(closer), CloseKind::Fin),
                 None => (conn.closed_by(side), CloseKind::Rst),
             };
+            if how == CloseKind::Rst
+                && let State::Rtmp(Some(flow)) = conn.state
+            {
+                let finding = network::reset(conn.direction(side));
+                out(Traffic::Trouble { flow: Some(flow), place, finding });
+            }
             self.close(index, by, how, place, out);
             return;
         }
@@ -270,6 +283,7 @@ impl Flows {
             key,
             ends,
             halves: [Half::default(), Half::default()],
+            network: Network::default(),
             initial: [None, None],
             client: None,
             closer: None,
@@ -355,7 +369,13 @@ impl Flows {
             Shared { opened: &mut self.opened, choice: &self.choice, limits: &self.limits };
         conn.end(place, &mut self.held, &mut shared, out);
         match conn.state {
-            State::Rtmp(Some(flow)) => out(Traffic::Closed { flow, place, by, how }),
+            State::Rtmp(Some(flow)) => {
+                let sides = [0, 1].map(|side| (conn.direction(side), conn.halves[side].counts));
+                conn.network.findings(sides, place.at, |finding| {
+                    out(Traffic::Trouble { flow: Some(flow), place, finding });
+                });
+                out(Traffic::Closed { flow, place, by, how });
+            }
             State::Rtmp(None) => {}
             State::Undecided(_) | State::Other => self.counts.other_connections += 1,
         }
@@ -397,7 +417,12 @@ impl Conn {
         out: &mut impl FnMut(Traffic<'_>),
     ) {
         let sequence = segment.seq.wrapping_add(u32::from(segment.has(SYN)));
-        let data = Data { sequence, payload: segment.payload, missing: segment.missing };
+        let data = Data {
+            sequence,
+            payload: segment.payload,
+            missing: segment.missing,
+            tick: place.at.map(Recent::tick),
+        };
         if self.halves[side].in_order(&data) {
             self.piece(side, Piece::Bytes(segment.payload), place, shared, out);
             return;

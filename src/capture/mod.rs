@@ -5,7 +5,9 @@ pub mod file;
 mod flows;
 mod fragments;
 mod link;
+mod network;
 mod packet;
+mod recent;
 mod tcp;
 
 use std::collections::HashSet;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::recent::{Known, Recent};
 use crate::Limits;
 use crate::inspect::GapCause;
 
@@ -23,6 +24,8 @@ pub(super) struct Data<'a> {
     pub(super) payload: &'a [u8],
     /// How many more the segment had: the snap length cut them off.
     pub(super) missing: u32,
+    /// When it came, as [`Recent::tick`] has it.
+    pub(super) tick: Option<u32>,
 }
 
 /// The reassembly of one direction.
@@ -47,6 +50,8 @@ pub(super) struct Half {
     /// Segments in a row that lie too far ahead to belong here.
     strays: u8,
     fin: Option<u64>,
+    /// The latest segments that were taken, by their hashes.
+    recent: Recent,
     /// What the network did.
     pub(super) counts: Counts,
 }
@@ -58,8 +63,35 @@ pub(super) struct Counts {
     pub(super) segments: u64,
     /// Segments that held only bytes seen before.
     pub(super) retransmitted: u64,
+    /// The bytes of those.
+    pub(super) retransmitted_bytes: u64,
+    /// Segments that the capture has twice.
+    pub(super) duplicates: u64,
     /// Segments that came ahead of a hole.
     pub(super) out_of_order: u64,
+    /// Segments that came behind others that they precede.
+    pub(super) late: u64,
+    /// Overlaps whose bytes were not those that came first.
+    pub(super) differing: Option<Differing>,
+}
+
+/// Overlaps whose bytes were not those that came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Differing {
+    /// Stream position of the first.
+    pub(super) position: u64,
+    /// How many there were.
+    pub(super) times: u64,
+    /// The bytes of the ranges that were compared and found to differ.
+    pub(super) bytes: u64,
+}
+
+impl Counts {
+    fn differs(&mut self, position: u64, length: usize) {
+        let differing = self.differing.get_or_insert(Differing { position, times: 0, bytes: 0 });
+        differing.times += 1;
+        differing.bytes += length as u64;
+    }
 }
 
 #[derive(Debug)]
@@ -108,6 +140,7 @@ impl Half {
         if next {
             self.counts.segments += 1;
             self.strays = 0;
+            self.recent.keep(data);
             self.advance(data.payload.len() as u64);
         }
         next
@@ -131,6 +164,7 @@ impl Half {
         self.counts.segments += 1;
         if data.sequence == self.next && self.held.is_empty() {
             self.strays = 0;
+            self.recent.keep(&data);
             self.give(data.payload, data.missing, out);
             return;
         }
@@ -160,12 +194,12 @@ impl Half {
         total: &mut usize,
         out: &mut impl FnMut(Piece<'_>),
     ) {
-        let Data { sequence, mut payload, mut missing } = data;
+        let Data { sequence, mut payload, mut missing, .. } = data;
         let distance = i64::from(sequence.wrapping_sub(self.next).cast_signed());
         let length = payload.len() as i64 + i64::from(missing);
         if distance + length <= 0 {
             // Seen before: a retransmission, a copy of the packet, a keep-alive.
-            self.counts.retransmitted += 1;
+            self.repeated(&data, distance);
             return;
         }
         if distance > FAR {
@@ -186,6 +220,7 @@ impl Half {
         if distance < 0 {
             // Its front is old: the first data wins.
             let old = (-distance) as usize;
+            self.compare(&data, distance);
             if old >= payload.len() {
                 missing -= (old - payload.len()) as u32;
                 payload = &[];
@@ -195,14 +230,65 @@ impl Half {
         } else {
             position += distance as u64;
         }
+        let before = self.held_bytes;
+        self.hold(position, payload, missing, total);
+        if self.held_bytes == before {
+            // All of it was held already, and was compared there.
+            if self.recent.overlaps(&data).any(|known| known == Known::Twice) {
+                self.twice();
+            } else {
+                self.again(&data);
+            }
+            return;
+        }
         if position > self.position {
             self.counts.out_of_order += 1;
+        } else if self.held.len() > 1 {
+            self.counts.late += 1;
         }
-        self.hold(position, payload, missing, total);
+        if distance >= 0 {
+            self.recent.keep(&data);
+        }
         self.release(total, out);
         if self.held_bytes > limits.reorder_bytes || *total > limits.reorder_total {
             self.declare(self.position, GapCause::Lost, total, out);
         }
+    }
+
+    /// A segment that holds only bytes seen before: a retransmission, a copy of the packet, a keep-alive.
+    fn repeated(&mut self, data: &Data<'_>, distance: i64) {
+        if data.payload.len() <= 1 && distance == -1 {
+            return; // a keep-alive, whose byte means nothing
+        }
+        if self.compare(data, distance) {
+            self.twice();
+        } else {
+            self.again(data);
+        }
+    }
+
+    fn twice(&mut self) {
+        self.counts.segments -= 1;
+        self.counts.duplicates += 1;
+    }
+
+    fn again(&mut self, data: &Data<'_>) {
+        self.counts.retransmitted += 1;
+        self.counts.retransmitted_bytes += data.payload.len() as u64 + u64::from(data.missing);
+    }
+
+    /// Holds what a segment repeats of bytes given out against what is remembered of them; whether it is the same
+    /// packet once more.
+    fn compare(&mut self, data: &Data<'_>, distance: i64) -> bool {
+        let mut twice = false;
+        let begin = self.position.saturating_add_signed(distance);
+        for known in self.recent.overlaps(data) {
+            match known {
+                Known::Twice => twice = true,
+                Known::Differs { at, length } => self.counts.differs(begin + at as u64, length),
+            }
+        }
+        twice
     }
 
     /// Keeps the parts of a segment that are not held yet.
@@ -211,6 +297,10 @@ impl Half {
         if let Some((&start, before)) = self.held.range(..=position).next_back() {
             let end = start + before.bytes.len() as u64 + u64::from(before.missing);
             if end > position {
+                let first = before.bytes.get((position - start) as usize..).unwrap_or_default();
+                if let Some(length) = differing(first, payload) {
+                    self.counts.differs(position, length);
+                }
                 let old = end - position;
                 (payload, missing) = cut(payload, missing, old);
                 position = end;
@@ -229,7 +319,13 @@ impl Half {
                 *total += bytes.len() + OVERHEAD;
                 self.held.insert(position, Held { bytes: bytes.into(), missing: cut_off });
             }
-            let Some((_, end)) = next.filter(|_| room < length) else { return };
+            let Some((start, end)) = next.filter(|_| room < length) else { return };
+            let again = payload.get(room as usize..).unwrap_or_default();
+            if let Some(held) = self.held.get(&start)
+                && let Some(length) = differing(&held.bytes, again)
+            {
+                self.counts.differs(start, length);
+            }
             let skip = end - position;
             if skip >= length {
                 return;
@@ -334,6 +430,12 @@ impl Half {
             self.advance(end - self.position);
         }
     }
+}
+
+/// The length that two runs of bytes from the same place have in common, where their bytes there differ.
+fn differing(first: &[u8], again: &[u8]) -> Option<usize> {
+    let length = first.len().min(again.len());
+    (first[..length] != again[..length]).then_some(length)
 }
 
 /// A segment without its first `n` bytes.

@@ -42,7 +42,7 @@ impl Rig {
 
     fn cut_segment(&mut self, sequence: u32, payload: &[u8], missing: u32) {
         self.drive(|half, limits, total, mut out| {
-            half.segment(Data { sequence, payload, missing }, limits, total, &mut out);
+            half.segment(Data { sequence, payload, missing, tick: None }, limits, total, &mut out);
         });
     }
 
@@ -81,6 +81,39 @@ fn in_order_reversed_repeated_and_overlapping_segments() {
             rig.end();
             assert_eq!(rig.text(), expected, "{segments:?}");
             assert_eq!(rig.output.gaps, []);
+        }
+    }
+}
+
+#[test]
+fn overlaps_with_other_bytes_are_counted_and_equal_ones_are_not() {
+    type Case = (&'static [(u32, &'static str)], Option<(u64, u64, u64)>);
+    let cases: [Case; 12] = [
+        (&[(0, "abc"), (0, "abc"), (3, "def")], None),
+        (&[(0, "abc"), (3, "def"), (0, "abcdef")], None),
+        (&[(0, "abc"), (0, "abX")], Some((0, 1, 3))),
+        (&[(0, "abc"), (3, "def"), (0, "abcdeX")], Some((3, 1, 3))),
+        (&[(0, "abc"), (0, "Xbcdef")], Some((0, 1, 3))),
+        (&[(0, "abc"), (0, "abX"), (0, "abY")], Some((0, 2, 6))),
+        // A part of a segment that was given out cannot be compared.
+        (&[(0, "abc"), (1, "XY")], None),
+        // The byte of a keep-alive means nothing.
+        (&[(0, "abc"), (3, "d"), (3, "X")], None),
+        // What is held can be compared byte by byte.
+        (&[(3, "def"), (2, "cdX"), (0, "ab")], Some((3, 1, 2))),
+        (&[(3, "def"), (4, "efg"), (0, "abc")], None),
+        (&[(3, "def"), (4, "eXg"), (0, "abc")], Some((4, 1, 2))),
+        (&[(3, "def"), (3, "deX"), (0, "abc")], Some((3, 1, 3))),
+    ];
+    for start in [0, u32::MAX - 2] {
+        for (segments, expected) in cases {
+            let mut rig = Rig::new(start);
+            for (at, text) in segments {
+                rig.segment(start.wrapping_add(*at), text.as_bytes());
+            }
+            rig.end();
+            let differing = rig.half.counts.differing.map(|d| (d.position, d.times, d.bytes));
+            assert_eq!(differing, expected, "{segments:?}");
         }
     }
 }
@@ -173,7 +206,7 @@ fn a_stray_far_ahead_is_ignored_and_a_run_of_them_is_believed() {
     half.start(0);
     let (mut total, mut pieces) = (0, Vec::new());
     for i in 0..u32::from(STRAYS) + 2 {
-        let data = Data { sequence: far + i, payload: b"x", missing: 0 };
+        let data = Data { sequence: far + i, payload: b"x", missing: 0, tick: None };
         half.segment(data, &Limits::default(), &mut total, &mut |piece| match piece {
             Piece::Bytes(bytes) => pieces.push(bytes.len() as u64),
             Piece::Gap(length, _) => pieces.push(length),
@@ -235,5 +268,6 @@ proptest! {
         prop_assert_eq!(&rig.output.bytes, &expected);
         let missing = seen.iter().filter(|s| !**s).count() as u64;
         prop_assert_eq!(rig.output.gaps.iter().map(|g| g.1).sum::<u64>(), missing);
+        prop_assert_eq!(rig.half.counts.differing, None);
     }
 }

@@ -1,0 +1,150 @@
+//! What the network did to a connection is said at its end, and only where there is something to say.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+mod rig;
+
+use rig::{Conversation, Owned};
+use rtmpctl::Limits;
+use rtmpctl::inspect::{Finding, Severity, Traffic};
+use rtmpctl::proto::Direction;
+
+const C2S: Direction = Direction::ClientToServer;
+const S2C: Direction = Direction::ServerToClient;
+
+/// The findings of packets that come before the connection is closed.
+fn findings(packets: &[Owned]) -> Vec<Finding> {
+    let (mut found, mut closed) = (Vec::new(), false);
+    rig::traffic(packets, &Limits::default(), &mut |traffic| match traffic {
+        Traffic::Trouble { flow: Some(1), finding, .. } => {
+            assert!(!closed, "{finding:?}");
+            found.push(finding);
+        }
+        Traffic::Closed { .. } => closed = true,
+        _ => {}
+    });
+    assert!(closed);
+    found
+}
+
+/// Their codes and severities, without the round trip's.
+fn codes(packets: &[Owned]) -> Vec<(&'static str, Severity)> {
+    let found = findings(packets);
+    assert_eq!(found.iter().filter(|finding| finding.code == "tcp.round-trip").count(), 1);
+    found
+        .iter()
+        .filter(|finding| finding.code != "tcp.round-trip")
+        .map(|finding| (finding.code, finding.severity))
+        .collect()
+}
+
+/// A connection with so many segments of data that differ.
+fn talk(segments: u8) -> Conversation {
+    let mut it = Conversation::shaken(0);
+    for n in 0..segments {
+        it.send(C2S, &[n; 100]);
+        it.segment(S2C, 0x10, &[]);
+    }
+    it
+}
+
+/// Sends the last segment once more, with other bytes or the same.
+fn again(it: &mut Conversation, byte: u8) {
+    it.skip(C2S, 100u32.wrapping_neg());
+    it.send(C2S, &[byte; 100]);
+}
+
+#[test]
+fn of_a_clean_connection_only_the_round_trip_is_said() {
+    let found = findings(&talk(150).packets);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].message,
+        "the round trip takes 2.000 ms: 1.000 ms from the capture to the server and back (SYN to SYN-ACK), 1.000 ms \
+         from the capture to the client and back (SYN-ACK to ACK)"
+    );
+    let without_syn = &talk(3).packets[1..];
+    assert_eq!(findings(without_syn), []);
+}
+
+#[test]
+fn retransmissions_are_a_warning_from_one_in_a_hundred_on() {
+    let mut it = talk(150);
+    again(&mut it, 149);
+    assert_eq!(codes(&it.packets), [("tcp.retransmissions", Severity::Info)]);
+    again(&mut it, 149);
+    assert_eq!(codes(&it.packets), [("tcp.retransmissions", Severity::Warning)]);
+    let few = &mut talk(10);
+    again(few, 9);
+    assert_eq!(codes(&few.packets), [("tcp.retransmissions", Severity::Info)]);
+}
+
+#[test]
+fn other_bytes_in_a_retransmission_are_said_once_with_their_place() {
+    let mut it = talk(10);
+    again(&mut it, 77);
+    again(&mut it, 78);
+    let found = findings(&it.packets);
+    let differs: Vec<_> = found.iter().filter(|f| f.code == "tcp.overlap-differs").collect();
+    assert_eq!(differs.len(), 1);
+    assert_eq!(
+        differs[0].message,
+        "c2s repeats bytes that came before with other values, 2 times and in ranges of 200 bytes in all, first at \
+         byte 3973; what came first is what is decoded"
+    );
+}
+
+#[test]
+fn packets_that_the_capture_has_twice_are_no_retransmissions() {
+    let mut packets = talk(50).packets;
+    packets = packets.iter().flat_map(|packet| [packet.clone(), packet.clone()]).collect();
+    // A SYN that came twice leaves the round trip open.
+    packets.remove(0);
+    packets.remove(1);
+    let found = codes(&packets);
+    assert_eq!(found[0], ("tcp.duplicates", Severity::Info));
+    assert!(found.iter().all(|(code, _)| *code == "tcp.duplicates"), "{found:?}");
+}
+
+#[test]
+fn order_is_said_where_the_capture_has_it_wrong() {
+    let mut packets = talk(50).packets;
+    let last = packets.len() - 1;
+    packets.swap(last - 1, last - 3);
+    assert_eq!(codes(&packets), [("tcp.out-of-order", Severity::Info)]);
+}
+
+#[test]
+fn a_closed_window_is_said_with_its_time() {
+    for (milliseconds, severity) in [(900, Severity::Info), (1100, Severity::Warning)] {
+        let mut packets = talk(10).packets;
+        let at = packets.len() - 3;
+        packets[at].data[48..50].fill(0);
+        for later in &mut packets[at + 1..] {
+            later.time = later.time.map(|time| time + milliseconds * 1_000_000);
+        }
+        assert_eq!(codes(&packets), [("tcp.zero-window", severity)]);
+    }
+}
+
+#[test]
+fn a_reset_is_said_unless_a_side_has_closed_before() {
+    let mut it = talk(3);
+    it.segment(S2C, 0x14, &[]);
+    let found = findings(&it.packets);
+    assert_eq!(
+        found[0].message,
+        "the server reset the connection (RST) before either side had closed it"
+    );
+    let mut it = talk(3);
+    it.segment(C2S, 0x11, &[]);
+    it.skip(C2S, 1);
+    it.segment(S2C, 0x14, &[]);
+    assert_eq!(codes(&it.packets), []);
+}
