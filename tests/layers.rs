@@ -35,6 +35,7 @@ const TABLE: &[Row] = &[
     row("proto::types", &[], &[]),
     row("proto::fault", &[], &[]),
     row("proto::cursor", &["proto::fault"], &[]),
+    row("proto::proxy", &[], &[]),
     row("proto::handshake", &[], &[]),
     row("proto::handshake::digest", &["proto::handshake"], &["hmac", "sha2"]),
     row("proto::chunk", &["Limits", "proto::Span"], &[]),
@@ -50,7 +51,7 @@ const TABLE: &[Row] = &[
 
     // Capture files to Traffic: of the inspection they know the way in, never the inspector or its records.
     row("capture", &[
-        "Limits", "proto::Direction", "proto::fault",
+        "Limits", "proto::Direction", "proto::fault", "proto::proxy",
         "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::GapCause", "inspect::CloseKind",
         "inspect::ClosedBy", "inspect::Finding", "inspect::Severity",
     ], &[]),

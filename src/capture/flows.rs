@@ -10,6 +10,7 @@ use super::tcp::{Data, Half, Piece};
 use crate::Limits;
 use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Severity, Traffic};
 use crate::proto::Direction;
+use crate::proto::proxy::{self, Prefix};
 
 /// The TCP connections of a capture.
 #[derive(Debug)]
@@ -508,7 +509,7 @@ impl Conn {
                 let first = kept.is_empty();
                 let inside = first && self.client.is_none() && opens_chunk(bytes);
                 if inside
-                    || first && !matches!(bytes[0], 3 | 6 | 8 | 9)
+                    || first && !matches!(bytes[0], 3 | 6 | 8 | 9 | b'P' | b'\r')
                     || bytes.len() > room && !first
                 {
                     self.state = State::Other;
@@ -607,6 +608,9 @@ impl Conn {
 /// Whether a direction that is seen without its SYN begins with C0 and C1 all the same, or inside the chunk stream:
 /// 0x03 is also the first byte of a format 0 chunk on chunk stream 3.
 fn opens_handshake(bytes: &[u8]) -> bool {
+    if let Prefix::Header(_) = proxy::read(bytes) {
+        return true;
+    }
     matches!(bytes.first(), Some(3 | 6 | 8)) && bytes.len() >= 9 && !opens_chunk(bytes)
 }
 
@@ -620,7 +624,27 @@ fn opens_chunk(bytes: &[u8]) -> bool {
 /// Whether the bytes so far are those of an RTMP handshake; `None` where more are needed.
 fn decide(kept: &[Kept]) -> Option<bool> {
     let opener = kept[0].side;
-    let bytes = &kept[0].bytes;
+    let sent = |side: usize| {
+        kept.iter().filter(|kept| kept.side == side).map(|kept| kept.bytes.len()).sum::<usize>()
+    };
+    let joined: Vec<u8>;
+    let mut bytes = &kept[0].bytes[..];
+    let mut ahead = 0;
+    if matches!(bytes[0], b'P' | b'\r') {
+        let all = kept.iter().filter(|kept| kept.side == opener).flat_map(|kept| &kept.bytes[..]);
+        joined = all.copied().collect();
+        match proxy::read(&joined) {
+            Prefix::Header(header) => ahead = header.length,
+            Prefix::More => return None,
+            Prefix::None | Prefix::Broken(_) => return Some(false),
+        }
+        bytes = joined.get(ahead..).unwrap_or_default();
+        match bytes.first() {
+            None => return None,
+            Some(3 | 6 | 8 | 9) => {}
+            Some(_) => return Some(false),
+        }
+    }
     // TPKT (remote desktop, H.323) begins with the same byte, and its length says so.
     if bytes.len() > 4
         && bytes[1] == 0
@@ -628,14 +652,11 @@ fn decide(kept: &[Kept]) -> Option<bool> {
     {
         return Some(false);
     }
-    let sent = |side: usize| {
-        kept.iter().filter(|kept| kept.side == side).map(|kept| kept.bytes.len()).sum::<usize>()
-    };
-    if sent(opener) >= 1537 {
+    if sent(opener) >= ahead + 1537 {
         return Some(true);
     }
     let answer = kept.iter().find(|kept| kept.side != opener)?;
-    if answer.bytes[0] != kept[0].bytes[0] {
+    if answer.bytes[0] != bytes[0] {
         return Some(false);
     }
     // S0 and S1 may come as soon as C0 is there.

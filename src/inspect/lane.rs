@@ -11,6 +11,8 @@
 //!               └────────┘
 //! ```
 //!
+//! A client's bytes may begin with a PROXY protocol header, which is taken off ahead of the handshake.
+//!
 //! Every transition is a finding, so that what was skipped is always said.
 
 use bytes::{Buf, BytesMut};
@@ -20,6 +22,7 @@ use super::record::{Event, Gap};
 use super::resync::{self, Found, Known, Scan};
 use super::{GapCause, notes};
 use crate::proto::chunk::{self, Item, Loss, LossKind, Resume};
+use crate::proto::proxy::{self, Prefix};
 use crate::proto::{Direction, Span};
 
 /// One direction of a connection.
@@ -38,6 +41,10 @@ pub(super) struct Lane {
 
 #[derive(Debug)]
 enum Phase {
+    /// A client's first bytes may be a PROXY protocol header, which is no part of the stream.
+    Prefix(Vec<u8>),
+    /// The rest of such a header, in bytes.
+    Skip(usize),
     /// The reader is with the [`Facts`], because the other direction's packets are compared with it.
     Handshake {
         damaged: Option<Span>,
@@ -79,12 +86,16 @@ enum Cause {
     Doubt,
 }
 
+/// Bytes from which on a beginning can hardly be anything but a PROXY protocol header.
+const SIGNATURE: usize = 6;
 /// The handshake's three packets, bytes.
 const HANDSHAKE: u64 = 3073;
 
 impl Lane {
     pub(super) fn new(direction: Direction, from_start: bool, emit: &Emitter<'_>) -> Self {
-        let phase = if from_start {
+        let phase = if from_start && direction == Direction::ClientToServer {
+            Phase::Prefix(Vec::new())
+        } else if from_start {
             Phase::Handshake { damaged: None }
         } else {
             Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, BytesMut::new())))
@@ -102,7 +113,7 @@ impl Lane {
         match &self.phase {
             Phase::Chunks(reader) => reader.memory(),
             Phase::Lost(lost) => lost.buffer.capacity() + lost.reader.memory(),
-            Phase::Handshake { .. } | Phase::Opaque => 0,
+            Phase::Prefix(_) | Phase::Skip(_) | Phase::Handshake { .. } | Phase::Opaque => 0,
         }
     }
 
@@ -125,6 +136,18 @@ impl Lane {
     #[cold]
     fn other_bytes(&mut self, data: &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
         match &mut self.phase {
+            Phase::Prefix(_) => self.prefix(data, facts, emit),
+            Phase::Skip(left) => {
+                let skipped = data.len().min(*left);
+                *left -= skipped;
+                self.received -= data.len() as u64;
+                if *left == 0 {
+                    self.phase = Phase::Handshake { damaged: None };
+                }
+                if skipped < data.len() {
+                    self.bytes(&data[skipped..], facts, emit);
+                }
+            }
             Phase::Handshake { .. } => {
                 if self.offset == 0
                     && let Some((finding, readable)) = notes::opening(self.direction, data)
@@ -154,6 +177,62 @@ impl Lane {
         }
     }
 
+    /// The first bytes of a client: a PROXY protocol header, or the handshake. `data` is counted already.
+    #[cold]
+    fn prefix(&mut self, data: &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
+        self.received -= data.len() as u64;
+        let Phase::Prefix(begin) = &mut self.phase else { return };
+        if data.is_empty() {
+            return;
+        }
+        let had = begin.len();
+        let taken = data.len().min(proxy::LONGEST - had);
+        begin.extend_from_slice(&data[..taken]);
+        let prefix = proxy::read(begin);
+        if prefix == Prefix::More {
+            return;
+        }
+        let begin = std::mem::take(begin);
+        self.phase = Phase::Handshake { damaged: None };
+        if let Prefix::Header(header) = prefix {
+            let finding = notes::proxy_prefix(&header);
+            facts.report(Some(self.direction), None, finding, emit);
+            let there = header.length.saturating_sub(had);
+            if there > data.len() {
+                self.phase = Phase::Skip(there - data.len());
+            } else if there < data.len() {
+                self.bytes(&data[there..], facts, emit);
+            }
+            return;
+        }
+        if let Prefix::Broken(reason) = prefix {
+            facts.report(Some(self.direction), None, notes::proxy_broken(reason), emit);
+        }
+        if had == 0 {
+            self.bytes(data, facts, emit);
+        } else {
+            self.bytes(&[&begin, &data[taken..]].concat(), facts, emit);
+        }
+    }
+
+    /// No more bytes of a PROXY protocol header come, or not the next ones.
+    #[cold]
+    fn end_prefix(&mut self, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        if !matches!(self.phase, Phase::Prefix(_) | Phase::Skip(_)) {
+            return;
+        }
+        let reason = match std::mem::replace(&mut self.phase, Phase::Handshake { damaged: None }) {
+            Phase::Prefix(begin) if begin.len() < SIGNATURE => {
+                self.bytes(&begin, facts, emit);
+                return;
+            }
+            Phase::Prefix(begin) => format!("only {} of its bytes are there", begin.len()),
+            Phase::Skip(left) => format!("{left} bytes are missing at its end"),
+            _ => return,
+        };
+        facts.report(Some(self.direction), None, notes::proxy_broken(&reason), emit);
+    }
+
     /// Takes bytes, already counted, while the framing is lost, and those behind the place where decoding goes on.
     #[cold]
     fn lost_bytes(&mut self, mut data: &[u8], facts: &mut Facts, emit: &mut Emitter<'_>) {
@@ -176,7 +255,7 @@ impl Lane {
                     let buffer = BytesMut::from(reader.carried());
                     self.lose(loss, buffer, facts, emit);
                 }
-                Phase::Handshake { .. } | Phase::Opaque => return,
+                _ => return,
             }
         }
     }
@@ -217,6 +296,7 @@ impl Lane {
         facts: &mut Facts,
         emit: &mut Emitter<'_>,
     ) {
+        self.end_prefix(facts, emit);
         // The bytes before the hole are all that there are of what they belong to.
         self.search(true, facts, emit);
         let mut gap = Gap { offset: self.offset, length, cause, resumed_at: None };
@@ -258,7 +338,7 @@ impl Lane {
                 )));
             }
             Phase::Lost(_) => {}
-            Phase::Opaque => {
+            Phase::Prefix(_) | Phase::Skip(_) | Phase::Opaque => {
                 self.offset = end;
                 gap.resumed_at = length.map(|_| end);
                 facts.gap(self.direction, gap, emit);
@@ -351,6 +431,7 @@ impl Lane {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
+        self.end_prefix(facts, emit);
         self.search(true, facts, emit);
         match &mut self.phase {
             Phase::Lost(lost) => {
@@ -379,7 +460,7 @@ impl Lane {
                     emit,
                 );
             }
-            Phase::Handshake { .. } | Phase::Opaque => {}
+            Phase::Prefix(_) | Phase::Skip(_) | Phase::Handshake { .. } | Phase::Opaque => {}
         }
     }
 

@@ -4,6 +4,7 @@ use super::resync::Found;
 use super::{Finding, Severity};
 use crate::proto::chunk::{self, Loss, LossKind, Note, NoteKind};
 use crate::proto::message::Kind;
+use crate::proto::proxy::{Header, Source};
 use crate::proto::{Direction, Span};
 
 /// An oddity that the chunk reader survived.
@@ -170,6 +171,29 @@ pub(super) fn handshake_unfinished(direction: Direction, bytes: u64) -> Finding 
     )
     .spec("RTMP 1.0 §5.2")
 }
+
+/// A PROXY protocol header ahead of the handshake.
+pub(super) fn proxy_prefix(header: &Header) -> Finding {
+    let who = match &header.source {
+        Source::Tcp(source, target) => format!("the client is {source}, connected to {target}"),
+        Source::Local => "the connection is the load balancer's own (LOCAL)".to_owned(),
+        Source::Unix => "the client is on a Unix socket".to_owned(),
+        Source::Unknown => "who the client is is not said".to_owned(),
+    };
+    let text = format!(
+        "a PROXY protocol header (version {}, {} bytes) precedes the handshake: {who}",
+        header.version, header.length
+    );
+    Finding::new("hs.proxy-prefix", Severity::Info, text).spec(PROXY_PROTOCOL)
+}
+
+/// A PROXY protocol header that is not whole or not right.
+pub(super) fn proxy_broken(reason: &str) -> Finding {
+    let text = format!("the PROXY protocol header ahead of the handshake cannot be read: {reason}");
+    Finding::new("hs.proxy-broken", Severity::Error, text).spec(PROXY_PROTOCOL)
+}
+
+const PROXY_PROTOCOL: &str = "PROXY protocol §2";
 
 /// What a direction opens with, where it is not plain RTMP; and whether the handshake can be read all the same.
 pub(super) fn opening(direction: Direction, bytes: &[u8]) -> Option<(Finding, bool)> {

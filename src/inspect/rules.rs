@@ -253,6 +253,30 @@ pub const RULES: &[Rule] = &[
         spec: Some("RTMP 1.0 §5.2.2"),
     },
     Rule {
+        code: "hs.proxy-broken",
+        severity: Severity::Error,
+        title: "A PROXY protocol header that cannot be read",
+        meaning: "The connection begins as a PROXY protocol header does, but its end is missing, or a field is not \
+                  as the protocol has it. Who the client is is not known; the bytes are read on as a handshake, which \
+                  they are hardly.",
+        breaks_on: "Servers that expect the header: they close the connection. Those that do not take it for a \
+                    broken handshake.",
+        fix: "Correct the load balancer or proxy that writes the header.",
+        spec: Some("PROXY protocol §2"),
+    },
+    Rule {
+        code: "hs.proxy-prefix",
+        severity: Severity::Info,
+        title: "A PROXY protocol header precedes the handshake",
+        meaning: "A load balancer says ahead of the first byte who the client really is. The header is no part of \
+                  the RTMP stream: offsets and byte counts begin behind it. The client of the connection's records \
+                  stays the one that the packets have, which is the balancer.",
+        breaks_on: "Servers that do not expect it: they see a handshake of version 80 (P) or 13 and close.",
+        fix: "Nothing, where the server is set to expect it (nginx: listen 1935 proxy_protocol). Otherwise switch it \
+              off at the balancer (HAProxy: send-proxy).",
+        spec: Some("PROXY protocol §2"),
+    },
+    Rule {
         code: "hs.rtmpe",
         severity: Severity::Error,
         title: "The connection is encrypted with RTMPE",

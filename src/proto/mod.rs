@@ -7,6 +7,7 @@ pub mod cursor;
 pub mod fault;
 pub mod handshake;
 pub mod message;
+pub mod proxy;
 mod types;
 
 pub use types::{Direction, Span};
