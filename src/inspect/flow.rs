@@ -16,7 +16,6 @@ use crate::proto::{Direction, Span};
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Flow {
-    id: FlowId,
     lanes: [Lane; 2],
     facts: Facts,
     /// Bytes of memory that the inspector has counted as held.
@@ -79,12 +78,11 @@ impl Emitter<'_> {
 }
 
 impl Flow {
-    pub(super) fn open(id: FlowId, opened: Opened, emit: &mut Emitter<'_>) -> Self {
+    pub(super) fn open(opened: Opened, emit: &mut Emitter<'_>) -> Self {
         emit.record(None, None, Event::Opened(opened));
         let emit = &*emit;
         let lane = |direction| Lane::new(direction, opened.from_start, emit);
         Self {
-            id,
             lanes: [lane(Direction::ClientToServer), lane(Direction::ServerToClient)],
             facts: Facts {
                 opened,
@@ -101,10 +99,6 @@ impl Flow {
             },
             counted: 0,
         }
-    }
-
-    pub(super) const fn id(&self) -> FlowId {
-        self.id
     }
 
     /// Nanoseconds from the first packet to `at`; also remembers the latest time.

@@ -71,20 +71,42 @@ impl Options {
 /// ```
 #[derive(Debug)]
 pub struct Inspector {
+    run: Run,
+    flows: HashMap<FlowId, Box<Flow>, BuildHasherDefault<FlowHasher>>,
+    memory: usize,
+}
+
+/// What all connections of a run share.
+#[derive(Debug)]
+struct Run {
     options: Options,
     limits: Limits,
-    flows: HashMap<FlowId, Box<Flow>, BuildHasherDefault<FlowHasher>>,
     seq: u64,
-    memory: usize,
     /// Bytes remembered of what the commands of all connections said.
     remembered: usize,
+}
+
+impl Run {
+    /// Hands out the records of one connection at one place.
+    #[inline]
+    fn emitter<'e>(
+        &'e mut self,
+        out: &'e mut dyn FnMut(&Record<'_>),
+        flow: FlowId,
+        place: Place,
+        elapsed: Option<i64>,
+    ) -> Emitter<'e> {
+        let Self { options, limits, seq, remembered } = self;
+        Emitter { seq, out, options, limits, place, flow, elapsed, remembered }
+    }
 }
 
 impl Inspector {
     /// An inspector that numbers its records from 1: 0 is the `start` line of whoever runs it.
     #[must_use]
     pub fn new(options: Options, limits: Limits) -> Self {
-        Self { options, limits, flows: HashMap::default(), seq: 1, memory: 0, remembered: 0 }
+        let run = Run { options, limits, seq: 1, remembered: 0 };
+        Self { run, flows: HashMap::default(), memory: 0 }
     }
 
     /// Takes one thing that happened; `out` gets the records that it completes.
@@ -93,19 +115,10 @@ impl Inspector {
         if let Traffic::Bytes { flow: id, place, direction, data } = *traffic {
             let Some(flow) = self.flows.get_mut(&id) else { return };
             let elapsed = flow.elapsed(place.at);
-            let mut emit = Emitter {
-                seq: &mut self.seq,
-                out,
-                options: &self.options,
-                limits: &self.limits,
-                place,
-                flow: id,
-                elapsed,
-                remembered: &mut self.remembered,
-            };
+            let mut emit = self.run.emitter(out, id, place, elapsed);
             flow.bytes(direction, data, &mut emit);
             self.memory = self.memory.wrapping_add(flow.memory_growth());
-            if self.memory > self.limits.total_bytes {
+            if self.memory > self.run.limits.total_bytes {
                 self.relieve(id, place, out);
             }
             return;
@@ -131,20 +144,11 @@ impl Inspector {
             Some(flow) => flow.elapsed(place.at),
             None => place.at.map(|_| 0),
         };
-        let mut emit = Emitter {
-            seq: &mut self.seq,
-            out,
-            options: &self.options,
-            limits: &self.limits,
-            place,
-            flow: id,
-            elapsed,
-            remembered: &mut self.remembered,
-        };
+        let mut emit = self.run.emitter(out, id, place, elapsed);
         match *traffic {
             Traffic::Opened { client, server, from_start, .. } => {
                 let opened = Opened { client, server, from_start, transport: Transport::Rtmp };
-                let flow = Box::new(Flow::open(id, opened, &mut emit));
+                let flow = Box::new(Flow::open(opened, &mut emit));
                 self.flows.insert(id, flow);
             }
             Traffic::Gap { direction, length, cause, .. } => {
@@ -173,15 +177,15 @@ impl Inspector {
         if let Some(flow) = self.flows.get_mut(&id) {
             self.memory = self.memory.wrapping_add(flow.memory_growth());
         }
-        if self.memory > self.limits.total_bytes {
+        if self.memory > self.run.limits.total_bytes {
             self.relieve(id, place, out); // what stands for missing bytes takes room too
         }
     }
 
     /// A finding about the input as a whole.
     fn announce(&mut self, place: Place, finding: &Finding, out: &mut dyn FnMut(&Record<'_>)) {
-        let seq = self.seq;
-        self.seq += 1;
+        let seq = self.run.seq;
+        self.run.seq += 1;
         out(&Record {
             seq,
             connection: None,
@@ -196,24 +200,14 @@ impl Inspector {
     /// All connections together hold too much: the one that asked for more is given up, the others go on.
     #[cold]
     fn relieve(&mut self, id: FlowId, place: Place, out: &mut dyn FnMut(&Record<'_>)) {
-        let total = self.limits.total_bytes;
+        let total = self.run.limits.total_bytes;
         let Some(flow) = self.flows.get_mut(&id) else { return };
         let held = flow.memory_counted();
         let elapsed = flow.elapsed(place.at);
-        let mut emit = Emitter {
-            seq: &mut self.seq,
-            out,
-            options: &self.options,
-            limits: &self.limits,
-            place,
-            flow: id,
-            elapsed,
-            remembered: &mut self.remembered,
-        };
+        let mut emit = self.run.emitter(out, id, place, elapsed);
         let text = format!(
-            "connection {} is no longer decoded: it held {held} bytes of unfinished messages when all connections \
-             together reached {total} (limit total_bytes)",
-            flow.id()
+            "connection {id} is no longer decoded: it held {held} bytes of unfinished messages when all connections \
+             together reached {total} (limit total_bytes)"
         );
         flow.give_up(Finding::new("limit.total-bytes", Severity::Error, text), &mut emit);
         self.memory = self.memory.wrapping_add(flow.memory_growth());
