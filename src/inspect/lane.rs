@@ -433,6 +433,10 @@ impl Lane {
         }
         self.end_prefix(facts, emit);
         self.search(true, facts, emit);
+        if let Phase::Chunks(reader) = &mut self.phase {
+            reader.end();
+            self.bytes(&[], facts, emit);
+        }
         match &mut self.phase {
             Phase::Lost(lost) => {
                 let span = Span { start: lost.from, end: self.offset };

@@ -44,9 +44,10 @@ pub struct Reader {
     notes: VecDeque<Note>,
     /// Bytes of payload held in unfinished messages.
     held: usize,
-    /// Whether a format 3 chunk without the repeated extended timestamp, and one with it, were seen.
+    /// Whether a format 3 chunk without the repeated extended timestamp was seen.
     extended_omitted: bool,
-    extended_repeated: bool,
+    /// No more bytes will come.
+    ended: bool,
     /// Whether something was lost before: inherited headers are then guesses.
     after_loss: bool,
     /// Whether the chunk size in force is what the sender said, and not what somebody found by looking.
@@ -92,7 +93,7 @@ impl Reader {
             notes: VecDeque::new(),
             held: 0,
             extended_omitted: false,
-            extended_repeated: false,
+            ended: false,
             after_loss: false,
             announced: true,
             said: false,
@@ -229,6 +230,12 @@ impl Reader {
             payload: direct.unwrap_or(&stream.kept),
             damaged: &stream.damaged,
         })))
+    }
+
+    /// No more bytes will come: what a header held back, because its extended timestamp might have been repeated, is
+    /// payload. [`next`](Self::next) with no input then gives what that completes.
+    pub const fn end(&mut self) {
+        self.ended = true;
     }
 
     /// Counts through `length` missing bytes, if all of them belong to the payload of the current chunk: the message is
@@ -371,10 +378,12 @@ impl Reader {
         if header.format == 3
             && let Some(expected) = found.and_then(|slot| self.table[slot].extended)
         {
-            match header::repeated_extended(&view[header.basic_length as usize..], expected) {
+            let repeated =
+                header::repeated_extended(&view[header.basic_length as usize..], expected);
+            // At the very end fewer than four bytes cannot be a timestamp, however they begin.
+            match repeated.or_else(|| self.ended.then_some(false)) {
                 Some(true) => {
                     header.extended_timestamp = Some(expected);
-                    self.extended_repeated = true;
                 }
                 Some(false) => {
                     if !self.extended_omitted {

@@ -135,6 +135,20 @@ fn a_short_tail_in_the_dialect_without_repetition_is_not_held_back() {
 }
 
 #[test]
+fn a_tail_that_begins_like_the_timestamp_is_payload_once_no_more_bytes_come() {
+    // The last payload byte is 0x02, as the extended timestamp's first is.
+    let sent = message(6, 9, 0x0200_0000, vec![2; 129]);
+    let bytes = write(&mut Writer::new().without_repeated_extended(), std::slice::from_ref(&sent));
+    for step in [1, 7, bytes.len()] {
+        let mut reader = reader();
+        let pieces: Vec<_> = bytes.chunks(step).collect();
+        assert_eq!(read(&mut reader, &pieces).0, []);
+        reader.end();
+        assert_eq!(read(&mut reader, &[&[]]).0, std::slice::from_ref(&sent));
+    }
+}
+
+#[test]
 fn timestamps_wrap_at_2_to_the_32() {
     let sent: Vec<_> =
         (0..3u32).map(|i| message(4, 8, 0xffff_fff0u32.wrapping_add(i * 10), vec![1; 3])).collect();
@@ -426,7 +440,12 @@ proptest! {
         for message in expected.iter_mut().filter(|message| message.type_id == 9) {
             message.payload.truncate(head);
         }
-        let (seen, _, loss) = read(&mut Reader::new(0, keep, &Limits::default()), &pieces);
+        let mut reader = Reader::new(0, keep, &Limits::default());
+        let (mut seen, _, loss) = read(&mut reader, &pieces);
+        prop_assert_eq!(loss, None);
+        reader.end();
+        let (last, _, loss) = read(&mut reader, &[&[]]);
+        seen.extend(last);
         prop_assert_eq!(loss, None);
         prop_assert_eq!(seen, expected);
     }
