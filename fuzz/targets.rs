@@ -5,7 +5,9 @@
 use rtmpctl::Limits;
 use rtmpctl::capture::file::{Item, Packet, Reader};
 use rtmpctl::capture::{Captures, Choice, LinkType};
-use rtmpctl::inspect::{CloseKind, ClosedBy, GapCause, Inspector, Options, Place, Record, Traffic};
+use rtmpctl::inspect::{
+    CloseKind, ClosedBy, GapCause, Inspector, Opened, Options, Place, Record, Traffic, Transport,
+};
 use rtmpctl::output::payload::Shown;
 use rtmpctl::output::{json, redact::Redactor};
 use rtmpctl::proto::amf::{Budget, amf0, amf3};
@@ -252,13 +254,15 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
     let mut show = Show::new(&limits);
     let direction = Direction::ClientToServer;
     let place = Place::default();
-    let address = ([10, 0, 0, 1], 1935).into();
+    let address = Some(([10, 0, 0, 1], 1935).into());
     let from_start = settings & 1 != 0;
+    let transport = Transport::Rtmp;
+    let opened = Opened { client: address, server: address, from_start, transport };
     let mut inspector =
         Inspector::new(Options { chunks: settings & 2 != 0, whole_media: false }, limits);
     let mut feed =
         |traffic: Traffic<'_>| inspector.feed(&traffic, &mut |record| show.record(record));
-    feed(Traffic::Opened { flow: 1, place, client: address, server: address, from_start });
+    feed(Traffic::Opened { flow: 1, place, opened });
     if from_start {
         let mut handshake = [0; 3073];
         handshake[0] = 3;

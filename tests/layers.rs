@@ -53,7 +53,7 @@ const TABLE: &[Row] = &[
     row("capture", &[
         "Limits", "proto::Direction", "proto::fault", "proto::proxy",
         "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::GapCause", "inspect::CloseKind",
-        "inspect::ClosedBy", "inspect::Finding", "inspect::Severity",
+        "inspect::ClosedBy", "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
     ], &[]),
     row("capture::link", &[], &["pcap_file"]),
     row("capture::file::compressed", &["Limits"], &["flate2", "lz4_flex", "zstd"]),

@@ -314,7 +314,9 @@ fn a_wrong_type_is_rejected_in_every_field() {
 
 /// Fields whose value may also be null.
 fn name_may_be_null(path: &[String]) -> bool {
-    const NULLABLE: [&str; 14] = [
+    const NULLABLE: [&str; 16] = [
+        "client",
+        "server",
         "name",
         "transaction_id",
         "app",

@@ -8,7 +8,9 @@ use super::packet::{ACK, Endpoint, FIN, FlowKey, RST, SYN, Segment};
 use super::recent::Recent;
 use super::tcp::{Data, Half, Piece};
 use crate::Limits;
-use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Severity, Traffic};
+use crate::inspect::{
+    CloseKind, ClosedBy, Finding, FlowId, Opened, Place, Severity, Traffic, Transport,
+};
 use crate::proto::Direction;
 use crate::proto::proxy::{self, Prefix};
 
@@ -470,7 +472,7 @@ impl Conn {
             match piece {
                 Piece::Bytes(data) => out(Traffic::Bytes { flow, place, direction, data }),
                 Piece::Gap(length, cause) => {
-                    out(Traffic::Gap { flow, place, direction, length: Some(length), cause });
+                    out(Traffic::Gap { flow, place, direction, length, cause });
                 }
             }
             return;
@@ -552,13 +554,13 @@ impl Conn {
                 _ => usize::from(self.ends[1].port > self.ends[0].port),
             }
         });
-        out(Traffic::Opened {
-            flow,
-            place: self.first,
-            client: self.ends[client].into(),
-            server: self.ends[1 - client].into(),
+        let opened = Opened {
+            client: Some(self.ends[client].into()),
+            server: Some(self.ends[1 - client].into()),
             from_start,
-        });
+            transport: Transport::Rtmp,
+        };
+        out(Traffic::Opened { flow, place: self.first, opened });
     }
 
     fn direction(&self, side: usize) -> Direction {

@@ -11,8 +11,8 @@ use crate::inspect::GapCause;
 pub(super) enum Piece<'a> {
     /// The next bytes of the stream.
     Bytes(&'a [u8]),
-    /// The next bytes of the stream are missing.
-    Gap(u64, GapCause),
+    /// The next bytes of the stream are missing; how many, where that is known.
+    Gap(Option<u64>, GapCause),
 }
 
 /// A captured segment's part that matters here.
@@ -176,7 +176,7 @@ impl Half {
             out(Piece::Bytes(payload));
         }
         if missing > 0 {
-            out(Piece::Gap(u64::from(missing), GapCause::Snaplen));
+            out(Piece::Gap(Some(u64::from(missing)), GapCause::Snaplen));
         }
         self.advance(payload.len() as u64 + u64::from(missing));
     }
@@ -209,7 +209,7 @@ impl Half {
             }
             self.declare(u64::MAX, GapCause::Lost, total, out);
             let hole = u64::from(sequence.wrapping_sub(self.next));
-            out(Piece::Gap(hole, GapCause::Lost));
+            out(Piece::Gap(Some(hole), GapCause::Lost));
             self.advance(hole);
             self.strays = 0;
             self.give(payload, missing, out);
@@ -362,7 +362,7 @@ impl Half {
             if self.position > position {
                 return;
             }
-            out(Piece::Gap(start - self.position, cause));
+            out(Piece::Gap(Some(start - self.position), cause));
             self.advance(start - self.position);
             self.release(total, out);
         }
@@ -426,7 +426,7 @@ impl Half {
         // An acknowledged FIN counts as one byte more than there is.
         let end = self.fin.unwrap_or(self.acknowledged);
         if end > self.position {
-            out(Piece::Gap(end - self.position, GapCause::Lost));
+            out(Piece::Gap(Some(end - self.position), GapCause::Lost));
             self.advance(end - self.position);
         }
     }

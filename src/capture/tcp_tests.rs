@@ -30,6 +30,7 @@ impl Rig {
         act(&mut self.half, &self.limits, &mut self.total, &mut |piece| match piece {
             Piece::Bytes(bytes) => output.bytes.extend(bytes.iter().map(|&b| Some(b))),
             Piece::Gap(length, cause) => {
+                let length = length.unwrap();
                 output.gaps.push((output.bytes.len() as u64, length, cause));
                 output.bytes.extend(std::iter::repeat_n(None, length as usize));
             }
@@ -209,7 +210,7 @@ fn a_stray_far_ahead_is_ignored_and_a_run_of_them_is_believed() {
         let data = Data { sequence: far + i, payload: b"x", missing: 0, tick: None };
         half.segment(data, &Limits::default(), &mut total, &mut |piece| match piece {
             Piece::Bytes(bytes) => pieces.push(bytes.len() as u64),
-            Piece::Gap(length, _) => pieces.push(length),
+            Piece::Gap(length, _) => pieces.push(length.unwrap()),
         });
     }
     assert_eq!(pieces, [u64::from(far) + 7, 1, 1, 1]);

@@ -1,12 +1,10 @@
 //! One connection: two lanes, the session that they tell of, and what is counted on the way.
 
 use super::lane::Lane;
-use super::record::{
-    Closed, Event, Handshake, HandshakeFields, Opened, Record, Summary, Transport,
-};
+use super::record::{Closed, Event, Handshake, HandshakeFields, Record, Summary};
 use super::session::Session;
 use super::track::Tracks;
-use super::{Arrival, Finding, FlowId, GapCause, Options, Place, Severity};
+use super::{Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport};
 use crate::Limits;
 use crate::proto::chunk;
 use crate::proto::handshake::{self, Packet, Side, digest};

@@ -17,9 +17,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 pub use finding::{Finding, Severity};
 pub use record::{
     Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media,
-    MessageRecord, Opened, Record, Summary, Track, Transport,
+    MessageRecord, Record, Summary, Track,
 };
-pub use traffic::{Arrival, CloseKind, ClosedBy, FlowId, GapCause, Place, Traffic};
+pub use traffic::{
+    Arrival, CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport,
+};
 
 use crate::Limits;
 use crate::proto::chunk::Keep;
@@ -52,15 +54,20 @@ impl Options {
 /// records, whatever the clock says.
 ///
 /// ```
-/// use rtmpctl::inspect::{CloseKind, ClosedBy, Inspector, Options, Place, Traffic};
+/// use rtmpctl::inspect::{CloseKind, ClosedBy, Inspector, Opened, Options, Place, Traffic, Transport};
 /// use rtmpctl::proto::Direction;
 ///
 /// let mut inspector = Inspector::new(Options::default(), rtmpctl::Limits::default());
 /// let mut events = Vec::new();
 /// let place = Place::default();
-/// let (client, server) = ("10.0.0.1:40000".parse()?, "10.0.0.2:1935".parse()?);
+/// let opened = Opened {
+///     client: Some("10.0.0.1:40000".parse()?),
+///     server: Some("10.0.0.2:1935".parse()?),
+///     from_start: true,
+///     transport: Transport::Rtmp,
+/// };
 /// for traffic in [
-///     Traffic::Opened { flow: 1, place, client, server, from_start: true },
+///     Traffic::Opened { flow: 1, place, opened },
 ///     Traffic::Bytes { flow: 1, place, direction: Direction::ClientToServer, data: &[3] },
 ///     Traffic::Closed { flow: 1, place, by: ClosedBy::Client, how: CloseKind::Fin },
 /// ] {
@@ -146,8 +153,7 @@ impl Inspector {
         };
         let mut emit = self.run.emitter(out, id, place, elapsed);
         match *traffic {
-            Traffic::Opened { client, server, from_start, .. } => {
-                let opened = Opened { client, server, from_start, transport: Transport::Rtmp };
+            Traffic::Opened { opened, .. } => {
                 let flow = Box::new(Flow::open(opened, &mut emit));
                 self.flows.insert(id, flow);
             }

@@ -2,9 +2,7 @@
 //!
 //! The names and meanings of the fields in JSON are those of the published schema (`rtmpctl schema`).
 
-use std::net::SocketAddr;
-
-use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Place};
+use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place};
 use crate::proto::chunk;
 use crate::proto::codec::Level;
 use crate::proto::fault::Fault;
@@ -83,46 +81,6 @@ pub const EVENT_NAMES: [&str; 9] = [
     "connection_closed",
     "summary",
 ];
-
-/// Who is connected to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
-    /// Who opened the connection.
-    pub client: SocketAddr,
-    /// Who accepted it.
-    pub server: SocketAddr,
-    /// Whether it is seen from its first byte.
-    pub from_start: bool,
-    /// How RTMP is carried.
-    pub transport: Transport,
-}
-
-/// How RTMP is carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Transport {
-    /// Plain TCP.
-    #[default]
-    Rtmp,
-    /// TLS.
-    Rtmps,
-    /// HTTP requests.
-    Rtmpt,
-    /// Adobe's encryption.
-    Rtmpe,
-}
-
-impl Transport {
-    /// The name in the output.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rtmp => "rtmp",
-            Self::Rtmps => "rtmps",
-            Self::Rtmpt => "rtmpt",
-            Self::Rtmpe => "rtmpe",
-        }
-    }
-}
 
 /// A handshake packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

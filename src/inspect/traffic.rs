@@ -31,12 +31,8 @@ pub enum Traffic<'a> {
         flow: FlowId,
         /// Where.
         place: Place,
-        /// Who opened it.
-        client: SocketAddr,
-        /// Who accepted it.
-        server: SocketAddr,
-        /// Whether it is seen from its first byte.
-        from_start: bool,
+        /// Who is connected to whom, and how.
+        opened: Opened,
     },
     /// The next bytes of one direction.
     Bytes {
@@ -91,6 +87,56 @@ pub enum Traffic<'a> {
         /// What.
         finding: Finding,
     },
+}
+
+/// Who is connected to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// Who opened the connection; `None` where the input has no addresses.
+    pub client: Option<SocketAddr>,
+    /// Who accepted it; `None` where the input has no addresses.
+    pub server: Option<SocketAddr>,
+    /// Whether it is seen from its first byte.
+    pub from_start: bool,
+    /// How RTMP is carried.
+    pub transport: Transport,
+}
+
+/// How RTMP is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// Plain TCP.
+    #[default]
+    Rtmp,
+    /// TLS.
+    Rtmps,
+    /// HTTP requests.
+    Rtmpt,
+    /// HTTP requests in TLS.
+    Rtmpts,
+    /// Adobe's encryption.
+    Rtmpe,
+    /// Not at all: the tags of an FLV file.
+    Flv,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Rtmp, Self::Rtmps, Self::Rtmpt, Self::Rtmpts, Self::Rtmpe, Self::Flv];
+
+    /// The name in the output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::Rtmps => "rtmps",
+            Self::Rtmpt => "rtmpt",
+            Self::Rtmpts => "rtmpts",
+            Self::Rtmpe => "rtmpe",
+            Self::Flv => "flv",
+        }
+    }
 }
 
 /// Why bytes are missing.

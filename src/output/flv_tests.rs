@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::inspect::{CloseKind, ClosedBy, GapCause, Inspector, Options, Place, Traffic};
+use crate::inspect::{
+    CloseKind, ClosedBy, GapCause, Inspector, Opened, Options, Place, Traffic, Transport,
+};
 use crate::proto::amf::{Encoder, Value};
 use crate::proto::chunk::{Outgoing, Writer};
 
@@ -96,9 +98,14 @@ impl Rig {
     }
 
     fn open(&mut self, flow: FlowId) {
-        let (client, server) = (([10, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 1935).into());
+        let opened = Opened {
+            client: Some(([10, 0, 0, 1], 4000).into()),
+            server: Some(([10, 0, 0, 2], 1935).into()),
+            from_start: true,
+            transport: Transport::Rtmp,
+        };
         let place = Place::default();
-        self.feed(&Traffic::Opened { flow, place, client, server, from_start: true });
+        self.feed(&Traffic::Opened { flow, place, opened });
         let mut handshake = vec![0; 3073];
         handshake[0] = 3;
         self.bytes(flow, C2S, &handshake);

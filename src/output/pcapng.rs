@@ -56,15 +56,20 @@ const SYN_OPTIONS: [u8; 8] = [2, 4, 0xff, 0xd7, 1, 3, 3, 14];
 /// Writes traffic as a pcapng file of raw IP packets with nanosecond times.
 ///
 /// ```
-/// use rtmpctl::inspect::{CloseKind, ClosedBy, Place, Traffic};
+/// use rtmpctl::inspect::{CloseKind, ClosedBy, Opened, Place, Traffic, Transport};
 /// use rtmpctl::{output::pcapng::Recorder, proto::Direction};
 ///
 /// let mut recorder = Recorder::new(Vec::new())?;
 /// let place = Place { at: Some(1_700_000_000_000_000_000), ..Place::default() };
 /// let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-/// let (client, server) = ((client, 40_000).into(), (server, 1935).into());
+/// let opened = Opened {
+///     client: Some((client, 40_000).into()),
+///     server: Some((server, 1935).into()),
+///     from_start: true,
+///     transport: Transport::Rtmp,
+/// };
 /// for traffic in [
-///     Traffic::Opened { flow: 1, place, client, server, from_start: true },
+///     Traffic::Opened { flow: 1, place, opened },
 ///     Traffic::Bytes { flow: 1, place, direction: Direction::ClientToServer, data: &[3] },
 ///     Traffic::Closed { flow: 1, place, by: ClosedBy::Client, how: CloseKind::Rst },
 /// ] {
@@ -147,9 +152,12 @@ impl<W: Write> Recorder<W> {
     /// The output cannot be written to. The file is then not to be written to any more.
     pub fn traffic(&mut self, traffic: &Traffic<'_>) -> io::Result<()> {
         match *traffic {
-            Traffic::Opened { flow: id, place, client, server, from_start } => {
+            Traffic::Opened { flow: id, place, opened } => {
+                // What has no addresses gets some that stand for none.
+                let client = opened.client.unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
+                let server = opened.server.unwrap_or_else(|| ([0, 0, 0, 0], 1935).into());
                 let mut flow = Flow::new(id, client, server);
-                self.open(&mut flow, place.at, from_start)?;
+                self.open(&mut flow, place.at, opened.from_start)?;
                 self.flows.insert(id, flow);
                 Ok(())
             }

@@ -2,7 +2,7 @@ use super::*;
 use crate::Limits;
 use crate::capture::file::{Item, Reader};
 use crate::capture::{Captures, Choice, Counts};
-use crate::inspect::{Event, Inspector, Options, Place};
+use crate::inspect::{Event, Inspector, Opened, Options, Place, Transport};
 use crate::proto::amf::{Encoder, Value};
 use crate::proto::chunk::{Outgoing, Writer};
 use crate::proto::handshake::{Peer, RANDOM_LEN, Side as Role, Style};
@@ -39,7 +39,10 @@ fn each(steps: &[Step], timed: bool, mut act: impl FnMut(&Traffic<'_>)) {
         let place = Place { at: timed.then_some(at), ..Place::default() };
         act(&match *step {
             Step::Opened(flow, client, server, from_start) => {
-                Traffic::Opened { flow, place, client, server, from_start }
+                let (client, server) = (Some(client), Some(server));
+                let transport = Transport::Rtmp;
+                let opened = Opened { client, server, from_start, transport };
+                Traffic::Opened { flow, place, opened }
             }
             Step::Bytes(flow, direction, ref data) => {
                 Traffic::Bytes { flow, place, direction, data }

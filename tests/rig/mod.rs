@@ -242,9 +242,7 @@ pub fn joined(packets: &[Owned]) -> Vec<Event2> {
                 out.push(Event2::Bytes { flow, place, direction, data: data.to_vec() });
                 return;
             }
-            Traffic::Opened { flow, place, client, server, from_start } => {
-                Traffic::Opened { flow, place, client, server, from_start }
-            }
+            Traffic::Opened { flow, place, opened } => Traffic::Opened { flow, place, opened },
             Traffic::Gap { flow, place, direction, length, cause } => {
                 Traffic::Gap { flow, place, direction, length, cause }
             }

@@ -121,19 +121,20 @@ impl Lines {
 const PLACE: Place = Place { at: Some(1_767_323_045_678_000_009), frame: Some(7), file: None };
 
 fn opened(client: &str, transport: Transport) -> Opened {
-    let server = "[2001:db8::1]:1935".parse().unwrap();
     Opened {
-        client: client.parse().unwrap(),
-        server,
+        client: Some(client.parse().unwrap()),
+        server: Some("[2001:db8::1]:1935".parse().unwrap()),
         from_start: transport == Transport::Rtmp,
         transport,
     }
 }
 
 fn connections(lines: &mut Lines) {
-    for transport in [Transport::Rtmp, Transport::Rtmps, Transport::Rtmpt, Transport::Rtmpe] {
+    for transport in Transport::ALL {
         lines.whole(Event::Opened(opened("192.0.2.1:50000", transport)));
     }
+    let nobody = Opened { client: None, server: None, ..opened("192.0.2.1:1", Transport::Flv) };
+    lines.whole(Event::Opened(nobody));
     // Live, in one of several files, without a clock, and before its own first packet.
     for place in [
         Place { frame: None, ..PLACE },
@@ -702,7 +703,7 @@ fn summaries(lines: &mut Lines) {
             ..least.clone()
         });
     }
-    for transport in [Transport::Rtmp, Transport::Rtmps, Transport::Rtmpt, Transport::Rtmpe] {
+    for transport in Transport::ALL {
         let text = |text: &str| Some(text.to_owned());
         let bare = Summary {
             opened: opened("192.0.2.1:50000", transport),

@@ -1,6 +1,7 @@
 //! One line of JSON being written: fields, objects and arrays straight into the buffer.
 
 use super::super::amf_json;
+use crate::inspect::Opened;
 
 /// A key as one constant, so that writing it is a few moves and not a call.
 macro_rules! key {
@@ -40,6 +41,19 @@ impl Line<'_> {
 
     pub(super) fn open(&mut self) {
         self.0.push(b'{');
+    }
+
+    /// Who is connected to whom.
+    pub(super) fn ends(&mut self, opened: &Opened) {
+        for (name, end) in [("client", opened.client), ("server", opened.server)] {
+            match end {
+                Some(end) => self.display(name, &end),
+                None => {
+                    self.key(name);
+                    self.raw(b"null,");
+                }
+            }
+        }
     }
 
     /// Ends an object.

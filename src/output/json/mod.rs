@@ -149,8 +149,7 @@ impl Writer {
     fn event(&mut self, line: &mut Line<'_>, record: &Record<'_>) {
         match &record.event {
             Event::Opened(opened) => {
-                line.display("client", &opened.client);
-                line.display("server", &opened.server);
+                line.ends(opened);
                 line.boolean("from_start", opened.from_start);
                 line.text("transport", opened.transport.as_str());
             }

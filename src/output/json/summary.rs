@@ -7,8 +7,7 @@ use crate::proto::Direction;
 use crate::proto::message::Kind;
 
 pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
-    line.display("client", &summary.opened.client);
-    line.display("server", &summary.opened.server);
+    line.ends(&summary.opened);
     line.text("transport", summary.opened.transport.as_str());
     for (name, value) in [
         ("app", &summary.app),

@@ -13,8 +13,7 @@ use crate::proto::message::Kind;
 
 /// Appends the summary of a connection.
 pub(super) fn push(out: &mut Vec<u8>, connection: FlowId, summary: &Summary, style: Style) {
-    let title =
-        format!("connection #{connection}: {} → {}", summary.opened.client, summary.opened.server);
+    let title = format!("connection #{connection}: {}", words::ends(&summary.opened));
     out.push(b'\n');
     row::push_line(out, &title, Paint::Bold, style);
     push_facts(out, summary, style);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::{amf_json, escape};
-use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Record};
+use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Opened, Record, Transport};
 use crate::proto::amf::{Text, Value};
 use crate::proto::chunk::MAX_CHUNK_SIZE;
 use crate::proto::codec::{AudioConfig, VideoConfig};
@@ -35,12 +35,21 @@ pub(super) const fn kind(record: &Record<'_>) -> &'static str {
     }
 }
 
+/// Who is connected to whom, or what else it is.
+pub(super) fn ends(opened: &Opened) -> String {
+    match (opened.client, opened.server) {
+        (Some(client), Some(server)) => format!("{client} → {server}"),
+        _ if opened.transport == Transport::Flv => "an FLV file".to_owned(),
+        _ => "a stream without addresses".to_owned(),
+    }
+}
+
 /// The last column. Writing to a string cannot fail, so results of `write!` are not looked at.
 pub(super) fn of(record: &Record<'_>) -> String {
     let mut text = String::new();
     match &record.event {
         Event::Opened(opened) => {
-            let _ = write!(text, "{} → {}", opened.client, opened.server);
+            text.push_str(&ends(opened));
             if !opened.from_start {
                 text.push_str(" (the capture begins inside the connection)");
             }
