@@ -1,5 +1,7 @@
 //! Capture files to [`Traffic`]. No RTMP decoding, no tokio.
 
+mod conn;
+mod content;
 mod error;
 pub mod file;
 mod flows;
@@ -145,7 +147,7 @@ impl Captures {
         Counts {
             incomplete_datagrams: self.fragments.given_up() + self.fragments.waiting() as u64,
             rtmp_connections: self.flows.opened(),
-            flows: self.flows.counts,
+            flows: self.flows.counts(),
             ..self.counts
         }
     }

@@ -1,0 +1,232 @@
+//! One TCP connection of a capture: both directions put in order, how they end, and what the network did. Knows nothing of
+//! what it carries.
+
+use super::content::Content;
+use super::flows::Shared;
+use super::network::{self, Network};
+use super::packet::{ACK, FIN, FlowKey, RST, SYN, Segment};
+use super::recent::Recent;
+use super::tcp::{Data, Half, Piece};
+use crate::Limits;
+use crate::inspect::{CloseKind, ClosedBy, Finding, Place, Traffic};
+
+/// One TCP connection. Its ends are sides 0 and 1, in the order of the key.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) key: FlowKey,
+    pub(super) content: Content,
+    halves: [Half; 2],
+    network: Network,
+    /// The initial sequence numbers, where the SYNs were seen.
+    initial: [Option<u32>; 2],
+    /// Who sent a FIN first.
+    closer: Option<usize>,
+    /// When its last segment came, as the table counts.
+    pub(super) seen_at: u64,
+}
+
+/// What the reassembly of all connections shares.
+#[derive(Debug)]
+pub(super) struct Tcp {
+    pub(super) limits: Limits,
+    /// Bytes held beyond holes.
+    pub(super) held: usize,
+}
+
+/// What is to become of a connection behind a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on.
+    Open,
+    /// It is over, by whom and how.
+    Over(ClosedBy, CloseKind),
+    /// The segment begins another connection between the same ends.
+    Reused,
+}
+
+impl Conn {
+    pub(super) fn new(key: FlowKey, content: Content, seen_at: u64) -> Self {
+        Self {
+            key,
+            content,
+            halves: [Half::default(), Half::default()],
+            network: Network::default(),
+            initial: [None, None],
+            closer: None,
+            seen_at,
+        }
+    }
+
+    /// Takes a segment that `side` sent.
+    #[inline]
+    pub(super) fn segment(
+        &mut self,
+        side: usize,
+        segment: &Segment<'_>,
+        place: Place,
+        tcp: &mut Tcp,
+        shared: &mut Shared,
+        out: &mut impl FnMut(Traffic<'_>),
+    ) -> Fate {
+        if segment.flags & (SYN | FIN | RST) != 0 {
+            return self.control(side, segment, place, tcp, shared, out);
+        }
+        // The common case: data or an acknowledgement.
+        if segment.window == 0 || self.network.watching {
+            self.network.watch(side, self.content.is_client(side), segment, place.at);
+        }
+        if !segment.payload.is_empty() || segment.missing > 0 {
+            self.data(side, segment, place, tcp, shared, out);
+        }
+        self.acknowledge(side, segment, place, tcp, shared, out);
+        self.fate()
+    }
+
+    /// A segment that opens or closes.
+    #[cold]
+    fn control(
+        &mut self,
+        side: usize,
+        segment: &Segment<'_>,
+        place: Place,
+        tcp: &mut Tcp,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) -> Fate {
+        let out = &mut |traffic: Traffic<'_>| out(traffic);
+        if segment.has(SYN) {
+            let again = self.initial[side] == Some(segment.seq);
+            if !segment.has(ACK) && !again && self.halves[side].started() {
+                return Fate::Reused;
+            }
+            self.network.syn(segment, again, place.at);
+            if !again && !self.halves[side].started() {
+                self.initial[side] = Some(segment.seq);
+                self.halves[side].start(segment.seq.wrapping_add(1));
+                let client = if segment.has(ACK) { 1 - side } else { side };
+                self.content.begins(client, shared);
+            }
+        }
+        if !segment.payload.is_empty() || segment.missing > 0 {
+            self.data(side, segment, place, tcp, shared, out);
+        }
+        self.acknowledge(side, segment, place, tcp, shared, out);
+        if segment.has(FIN) {
+            let length =
+                segment.payload.len() as u32 + segment.missing + u32::from(segment.has(SYN));
+            self.closer.get_or_insert(side);
+            self.halves[side].fin(segment.seq.wrapping_add(length));
+        }
+        if segment.has(RST) {
+            let (by, how) = match self.closer {
+                Some(closer) => (closer, CloseKind::Fin),
+                None => (side, CloseKind::Rst),
+            };
+            if how == CloseKind::Rst
+                && let Some(flow) = self.content.tell(shared, out)
+            {
+                let finding = network::reset(self.content.direction(side));
+                out(Traffic::Trouble { flow: Some(flow), place, finding });
+            }
+            return Fate::Over(self.content.closed_by(by), how);
+        }
+        let fate = self.fate();
+        if fate == Fate::Open {
+            for side in 0..2 {
+                if self.halves[side].finished() {
+                    self.content.end(side, place, out);
+                }
+            }
+        }
+        fate
+    }
+
+    /// The connection goes on, unless it has shown itself to be something else or both directions have ended.
+    #[inline]
+    fn fate(&self) -> Fate {
+        if self.content.is_other()
+            || self.closer.is_some() && self.halves.iter().all(Half::finished)
+        {
+            let by = self.closer.map_or(ClosedBy::Both, |closer| self.content.closed_by(closer));
+            return Fate::Over(by, CloseKind::Fin);
+        }
+        Fate::Open
+    }
+
+    #[inline]
+    fn data(
+        &mut self,
+        side: usize,
+        segment: &Segment<'_>,
+        place: Place,
+        tcp: &mut Tcp,
+        shared: &mut Shared,
+        out: &mut impl FnMut(Traffic<'_>),
+    ) {
+        let sequence = segment.seq.wrapping_add(u32::from(segment.has(SYN)));
+        let data = Data {
+            sequence,
+            payload: segment.payload,
+            missing: segment.missing,
+            tick: place.at.map(Recent::tick),
+        };
+        if self.halves[side].in_order(&data) {
+            self.content.piece(side, Piece::Bytes(segment.payload), place, shared, out);
+            return;
+        }
+        let Self { halves, content, .. } = self;
+        halves[side].segment(data, &tcp.limits, &mut tcp.held, &mut |piece| {
+            content.piece(side, piece, place, shared, out);
+        });
+    }
+
+    #[inline]
+    fn acknowledge(
+        &mut self,
+        side: usize,
+        segment: &Segment<'_>,
+        place: Place,
+        tcp: &mut Tcp,
+        shared: &mut Shared,
+        out: &mut impl FnMut(Traffic<'_>),
+    ) {
+        let Self { halves, content, .. } = self;
+        let half = &mut halves[1 - side];
+        if segment.has(ACK) && !half.settled(segment.ack) {
+            half.acknowledged(segment.ack, &mut tcp.held, &mut |piece| {
+                content.piece(1 - side, piece, place, shared, out);
+            });
+        }
+    }
+
+    /// It is over: what is held comes out, holes are declared, and what there is to say of the network is said.
+    pub(super) fn close(
+        mut self,
+        (by, how): (ClosedBy, CloseKind),
+        place: Place,
+        tcp: &mut Tcp,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        let Self { halves, content, network, .. } = &mut self;
+        for (side, half) in halves.iter_mut().enumerate() {
+            half.end(&mut tcp.held, &mut |piece| {
+                content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
+            });
+        }
+        let counts = [halves[0].counts, halves[1].counts];
+        let mut say = |content: &Content, say: &mut dyn FnMut(Finding)| {
+            let sides = [0, 1].map(|side| (content.direction(side), counts[side]));
+            network.findings(sides, place.at, say);
+        };
+        content.close(by, how, place, &mut say, shared, out);
+    }
+
+    /// How it ends with the capture.
+    pub(super) fn last(&self) -> (ClosedBy, CloseKind) {
+        match self.closer {
+            Some(closer) => (self.content.closed_by(closer), CloseKind::Fin),
+            None => (ClosedBy::CaptureEnd, CloseKind::End),
+        }
+    }
+}
