@@ -8,7 +8,7 @@ use super::packet::{ACK, FIN, FlowKey, RST, SYN, Segment};
 use super::recent::Recent;
 use super::tcp::{Data, Half, Piece};
 use crate::Limits;
-use crate::inspect::{CloseKind, ClosedBy, Finding, Place, Traffic};
+use crate::inspect::{CloseKind, ClosedBy, Place, Traffic};
 
 /// One TCP connection. Its ends are sides 0 and 1, in the order of the key.
 #[derive(Debug)]
@@ -214,12 +214,14 @@ impl Conn {
                 content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
             });
         }
-        let counts = [halves[0].counts, halves[1].counts];
-        let mut say = |content: &Content, say: &mut dyn FnMut(Finding)| {
-            let sides = [0, 1].map(|side| (content.direction(side), counts[side]));
-            network.findings(sides, place.at, say);
-        };
-        content.close(by, how, place, &mut say, shared, out);
+        let flow = content.tell(shared, out);
+        if flow.is_some() {
+            let sides = [0, 1].map(|side| (content.direction(side), halves[side].counts));
+            network.findings(sides, place.at, |finding| {
+                out(Traffic::Trouble { flow, place, finding });
+            });
+        }
+        content.close(by, how, place, out);
     }
 
     /// How it ends with the capture.

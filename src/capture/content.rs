@@ -4,9 +4,7 @@
 use super::flows::Shared;
 use super::packet::Endpoint;
 use super::tcp::Piece;
-use crate::inspect::{
-    CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place, Traffic, Transport,
-};
+use crate::inspect::{CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport};
 use crate::proto::Direction;
 use crate::proto::proxy::{self, Prefix};
 
@@ -304,20 +302,15 @@ impl Content {
         }
     }
 
-    /// The TCP connection is over; `network` is what there is to say of it.
+    /// The TCP connection is over, and was told of if it is to be.
     pub(super) fn close(
         &mut self,
         by: ClosedBy,
         how: CloseKind,
         place: Place,
-        network: &mut dyn FnMut(&Self, &mut dyn FnMut(Finding)),
-        shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) {
-        if let Some(flow) = self.tell(shared, out) {
-            network(self, &mut |finding| {
-                out(Traffic::Trouble { flow: Some(flow), place, finding });
-            });
+        if let State::Rtmp(flow) = self.state {
             out(Traffic::Closed { flow, place, by, how });
         }
     }
