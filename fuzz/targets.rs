@@ -11,7 +11,7 @@ use rtmpctl::inspect::{
 use rtmpctl::output::payload::Shown;
 use rtmpctl::output::{json, redact::Redactor};
 use rtmpctl::proto::amf::{Budget, amf0, amf3};
-use rtmpctl::proto::chunk::{self, Keep, Resume};
+use rtmpctl::proto::chunk::{self, HEAD, Inherited, Keep, Resume};
 use rtmpctl::proto::cursor::Cursor;
 use rtmpctl::proto::{Direction, codec, handshake, message};
 
@@ -67,7 +67,12 @@ pub fn chunk(data: &[u8]) {
                         chunk_size: 128,
                         announced: false,
                         proven: u32::MAX,
-                        trusted: &[3],
+                        trusted: &[Inherited {
+                            chunk_stream_id: 3,
+                            length: 7,
+                            type_id: 8,
+                            head: [0; HEAD],
+                        }],
                     };
                     reader.resume(&at);
                     break;

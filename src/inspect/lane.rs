@@ -350,7 +350,7 @@ impl Lane {
             // What was collected before the hole proves nothing about what follows it.
             lost.buffer.clear();
             lost.base = end;
-            lost.restart(0, false);
+            lost.restart(Scan::behind_hole());
             lost.gaps.push(gap);
             if lost.gaps.len() > MOST_WAITING {
                 facts.gap(self.direction, lost.gaps.remove(0), emit);
@@ -371,7 +371,7 @@ impl Lane {
             if loss.kind == LossKind::Hole {
                 lost.chunk_size_known = lost.reader.chunk_size_said();
             }
-            lost.restart(0, lost.cause == Cause::Doubt);
+            lost.restart(Scan::new(0, lost.cause == Cause::Doubt));
             self.phase = Phase::Lost(Box::new(lost));
         }
     }
@@ -419,7 +419,7 @@ impl Lane {
                     lost.from = loss.offset;
                     lost.buffer.advance((loss.offset - lost.base) as usize);
                     lost.base = loss.offset;
-                    lost.restart(0, lost.cause == Cause::Doubt);
+                    lost.restart(Scan::new(0, lost.cause == Cause::Doubt));
                     self.phase = Phase::Lost(lost);
                 }
             }
@@ -550,9 +550,9 @@ impl Lost {
         }
     }
 
-    /// Searches anew from an index of the buffer; `doubted` where a header surely begins there.
-    fn restart(&mut self, at: usize, doubted: bool) {
-        self.scan = Scan::new(at, doubted);
+    /// Searches anew.
+    fn restart(&mut self, scan: Scan) {
+        self.scan = scan;
         self.due = LEAST;
     }
 

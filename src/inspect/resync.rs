@@ -3,7 +3,11 @@
 //! Media payload looks like anything, so one plausible header proves nothing. A place is believed when the headers that
 //! must follow from it, chunk by chunk, are all plausible too and carry together more evidence than chance can give.
 
-use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, Reader, Stream, header};
+mod walk;
+
+use walk::{Trusted, Walk, start_bits, walk};
+
+use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, Inherited, MAX_CHUNK_SIZE, Reader, Stream, header};
 
 /// What is known before the search.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +23,17 @@ pub(super) struct Known<'a> {
 impl Known<'_> {
     fn stream(&self, id: u32) -> Option<&Stream> {
         self.reader.and_then(|reader| reader.stream(id))
+    }
+
+    /// The chunk streams seen that have ids of one byte, a bit each.
+    fn short_ids(&self) -> u64 {
+        let streams = self.reader.map_or(&[][..], Reader::streams);
+        streams.iter().filter(|stream| stream.id < 64).fold(0, |ids, stream| ids | 1 << stream.id)
+    }
+
+    /// What a header of format 2 or 3 may inherit.
+    fn inherited(&self, id: u32) -> impl Iterator<Item = Inherited> + use<> {
+        self.stream(id).map(Stream::inheritances).into_iter().flatten()
     }
 }
 
@@ -36,9 +51,9 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Chunk streams whose header from before the loss is shown to hold still.
-    pub(super) fn trusted(&self) -> &[u32] {
-        self.trusted.ids()
+    /// What chunk streams inherit from before the loss, where it is shown to hold still.
+    pub(super) fn trusted(&self) -> &[Inherited] {
+        self.trusted.all()
     }
 }
 
@@ -80,6 +95,8 @@ pub(super) struct Scan {
     candidates: Vec<usize>,
     /// Whether `next` was the place of a header that only lacks trust in what it inherits.
     doubted: Option<usize>,
+    /// Whether `next` was the first byte behind a hole, where segments of senders that write message by message begin.
+    behind_hole: bool,
     /// Whether the known chunk size has been doubted.
     all_sizes: bool,
 }
@@ -91,6 +108,11 @@ impl Scan {
     /// A search from `at` on; `doubted` where a header surely begins there.
     pub(super) fn new(at: usize, doubted: bool) -> Self {
         Self { next: at, doubted: doubted.then_some(at), ..Self::default() }
+    }
+
+    /// A search from the first byte behind a hole on.
+    pub(super) fn behind_hole() -> Self {
+        Self { behind_hole: true, ..Self::default() }
     }
 
     /// Nothing before this index can be a place.
@@ -128,7 +150,7 @@ pub(super) fn find(
     let known = &Known { chunk_size: known.chunk_size.filter(|_| !scan.all_sizes), ..*known };
     let mut index = 0;
     while let Some(&at) = scan.candidates.get(index) {
-        match judge(bytes, at, known, last, fuel) {
+        match judge(bytes, at, scan.doubted, known, last, fuel) {
             Verdict::Place(found) => return Some(found),
             Verdict::Open => index += 1,
             Verdict::No => {
@@ -136,14 +158,20 @@ pub(super) fn find(
             }
         }
     }
+    let short_ids = known.short_ids();
     let end = if last { bytes.len() } else { (bytes.len() + 1).saturating_sub(LONGEST) };
     while scan.next < end {
         let at = scan.next;
         scan.next += 1;
-        if !starts(&bytes[at..]) && scan.doubted != Some(at) {
+        let first = std::mem::take(&mut scan.behind_hole);
+        let place = starts(&bytes[at..])
+            || scan.doubted == Some(at)
+            || (first || short_ids >> (bytes[at] & 0x3f) & 1 != 0)
+                && inherits(bytes, at, first, known);
+        if !place {
             continue;
         }
-        match judge(bytes, at, known, last, fuel) {
+        match judge(bytes, at, scan.doubted, known, last, fuel) {
             Verdict::Place(found) => return Some(found),
             Verdict::Open => {
                 if scan.candidates.len() == MOST_CANDIDATES {
@@ -168,7 +196,19 @@ enum Verdict {
     No,
 }
 
-fn judge(bytes: &[u8], at: usize, known: &Known<'_>, last: bool, fuel: &mut u64) -> Verdict {
+fn judge(
+    bytes: &[u8],
+    at: usize,
+    doubted: Option<usize>,
+    known: &Known<'_>,
+    last: bool,
+    fuel: &mut u64,
+) -> Verdict {
+    if doubted == Some(at)
+        && let Some(found) = unsplit(bytes, at, known)
+    {
+        return Verdict::Place(found);
+    }
     let Some((walk, chunk_size)) = best(bytes, at, known, fuel) else { return Verdict::No };
     let certain = walk.bits >= ENOUGH && (walk.starts >= 2 || walk.splits >= 4);
     let fits = last && walk.exact && walk.bits >= ENOUGH_AT_END;
@@ -177,6 +217,14 @@ fn judge(bytes: &[u8], at: usize, known: &Known<'_>, last: bool, fuel: &mut u64)
     }
     if shorter_form(bytes, at, known) {
         return Verdict::No;
+    }
+    let id = header::decode(&bytes[at..])
+        .filter(|head| head.format >= 2)
+        .map(|head| head.chunk_stream_id);
+    let rests_on = |id| walk.trusted.all().iter().any(|inherited| inherited.chunk_stream_id == id);
+    if id.is_some_and(|id| !rests_on(id)) {
+        // What it inherits is not shown to end where the next message begins.
+        return if walk.open && !last { Verdict::Open } else { Verdict::No };
     }
     // A wrong chunk size would invent messages, so it holds for what has shown it and no more.
     let proven = if known.chunk_size.is_some() || walk.splits > 0 {
@@ -198,7 +246,6 @@ fn shorter_form(bytes: &[u8], at: usize, known: &Known<'_>) -> bool {
         && (1..usize::from(head.basic_length)).any(|skip| {
             header::decode(&bytes[at + skip..]).is_some_and(|inner| {
                 usize::from(inner.basic_length) + skip == usize::from(head.basic_length)
-                    && inner.format == head.format
                     && start_bits(&inner, None).is_some()
             })
         })
@@ -211,6 +258,47 @@ fn starts(bytes: &[u8]) -> bool {
         return false;
     }
     header::decode(bytes).is_some_and(|header| start_bits(&header, None).is_some())
+}
+
+/// A header that is doubted only because the chunk size is not known to reach so far, where the message has no byte at which
+/// a smaller one could have split it.
+fn unsplit(bytes: &[u8], at: usize, known: &Known<'_>) -> Option<Found> {
+    let reader = known.reader?;
+    let head = header::decode(bytes.get(at..)?)?;
+    let (length, id) = (head.length?, head.chunk_stream_id);
+    if id >= 64 || length <= reader.proven() {
+        return None;
+    }
+    let body = at + head.wire_length();
+    let beyond = bytes.get(body + reader.proven() as usize..body + length as usize)?;
+    let marker = 0xc0 | id as u8;
+    let chunk_size = reader.chunk_size().max(length);
+    let splits = memchr::memchr_iter(marker, beyond)
+        .any(|index| is_usual_size(reader.proven() as usize + index));
+    let trusted = Trusted::default();
+    (!splits).then_some(Found { at, chunk_size, proven: length, trusted })
+}
+
+/// Whether somebody may have chosen it as a chunk size: a round number, in tens or in twos, or one less than that.
+const fn is_usual_size(size: usize) -> bool {
+    size.is_multiple_of(50) || size.is_multiple_of(64) || (size + 1).is_multiple_of(64)
+}
+
+/// Whether a header that inherits may begin a message: on a chunk stream whose messages were split it rather continues one.
+/// Where it is not at the `first` byte behind a hole, the payload has to begin as others did.
+fn inherits(bytes: &[u8], at: usize, first: bool, known: &Known<'_>) -> bool {
+    let Some(head) = bytes.get(at..).and_then(header::decode) else { return false };
+    let size = known.chunk_size.or(known.likely).unwrap_or(DEFAULT_CHUNK_SIZE);
+    let payload = bytes.get(at + head.wire_length()..).unwrap_or_default();
+    if head.format < 2 {
+        return false;
+    }
+    let mut all = known.inherited(head.chunk_stream_id);
+    if first {
+        all.next().is_some_and(|last| last.length <= size) && all.all(|last| last.length <= size)
+    } else {
+        all.any(|last| last.length <= size && last.alike(payload) >= 2)
+    }
 }
 
 /// The walk with the most evidence over the chunk sizes that may hold.
@@ -283,378 +371,5 @@ fn split_sizes<'b>(
         .take(MOST_SIZES)
 }
 
-/// What following the chunks from a place has shown.
-#[derive(Debug, Clone, Copy, Default)]
-struct Walk {
-    bits: u32,
-    /// Messages begun.
-    starts: u32,
-    /// Chunks behind which the next header is where the chunk size says: they prove it.
-    splits: u32,
-    /// The longest message in one chunk behind which the next header is where it should be.
-    longest: u32,
-    /// The same, where the header behind it has not been seen.
-    pending: u32,
-    /// The bytes end exactly where a message does.
-    exact: bool,
-    /// More bytes may show more.
-    open: bool,
-    /// Chunk streams whose header from before the loss fits what follows.
-    trusted: Trusted,
-}
-
-/// A few chunk stream ids.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Trusted {
-    ids: [u32; 4],
-    count: usize,
-}
-
-impl Trusted {
-    fn ids(&self) -> &[u32] {
-        &self.ids[..self.count]
-    }
-
-    /// Whether there was room for it.
-    fn add(&mut self, id: u32) -> bool {
-        let room = self.count < self.ids.len();
-        if room {
-            self.ids[self.count] = id;
-            self.count += 1;
-        }
-        room
-    }
-}
-
-/// A chunk stream as the walk knows it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Lane {
-    id: u32,
-    length: u32,
-    left: u32,
-    type_id: u8,
-    extended: Option<u32>,
-    /// A continuation of a message whose beginning was not seen.
-    orphan: bool,
-}
-
-const MOST_HEADERS: u32 = 64;
-const MOST_LANES: usize = 16;
-
-/// Follows chunks of `size` bytes from `at`. `None` where a header on the way cannot be one.
-fn walk(bytes: &[u8], at: usize, mut size: u32, known: &Known<'_>, fuel: &mut u64) -> Option<Walk> {
-    let mut lanes = [Lane::default(); MOST_LANES];
-    let mut used = 0;
-    let mut walk = Walk::default();
-    // From where on the walk rests on a guess; if it fails there, what came before still counts.
-    let mut guess: Option<Walk> = None;
-    // Chunks that end where the size says, since the last header that begins a message: a marker byte may be chance,
-    // and a wrong split shows where the next message should begin.
-    let mut unproven = 0;
-    let mut unproven_bits = 0;
-    // The same for chunk streams that go on with their header from before the loss.
-    let mut untrusted = Trusted::default();
-    let mut at = at;
-    for _ in 0..MOST_HEADERS {
-        walk.exact = at == bytes.len() && lanes[..used].iter().all(|lane| lane.left == 0);
-        let Some(head) = bytes.get(at..).and_then(header::decode) else {
-            walk.open = true;
-            return Some(walk);
-        };
-        *fuel = fuel.checked_sub(1)?;
-        let id = head.chunk_stream_id;
-        let slot = match lanes[..used].iter().position(|lane| lane.id == id) {
-            Some(slot) => slot,
-            None if used == MOST_LANES => return guess,
-            None => {
-                lanes[used] = Lane { id, ..Lane::default() };
-                used += 1;
-                used - 1
-            }
-        };
-        let lane = &mut lanes[slot];
-        let seen = known.stream(id);
-        let mut body = at + head.wire_length();
-        let begins = if head.format < 2 {
-            if lane.left > 0 && !lane.orphan {
-                return guess;
-            }
-            let Some(bits) = start_bits(&head, seen) else { return guess };
-            walk.bits += bits + std::mem::take(&mut unproven_bits);
-            walk.splits += std::mem::take(&mut unproven);
-            walk.longest = walk.longest.max(walk.pending);
-            for &id in std::mem::take(&mut untrusted).ids() {
-                walk.trusted.add(id);
-            }
-            *lane = Lane {
-                id,
-                length: head.length.unwrap_or(0),
-                left: head.length.unwrap_or(0),
-                type_id: head.type_id.unwrap_or(0),
-                extended: head.extended_timestamp,
-                orphan: false,
-            };
-            true
-        } else {
-            if lane.type_id == 0 && !lane.orphan {
-                // Nothing seen of this chunk stream since the loss: it may begin a message as the last one before it,
-                // or continue one that began before.
-                guess.get_or_insert(walk);
-                if known.chunk_size.is_some() && seen.is_none() {
-                    return guess;
-                }
-                let inherits = seen.is_some_and(|seen| {
-                    let next = (body as u64 + u64::from(seen.length.min(size))) as usize;
-                    let begins = bytes.get(next..).and_then(header::decode).is_none_or(|next| {
-                        let inner = next.chunk_stream_id == id && seen.length > size;
-                        if inner { next.format == 3 } else { start_bits(&next, None).is_some() }
-                    });
-                    begins && untrusted.add(id)
-                });
-                match seen.filter(|_| inherits) {
-                    Some(seen) => {
-                        lane.length = seen.length;
-                        lane.type_id = seen.type_id;
-                        lane.extended = seen.extended;
-                    }
-                    None if head.format == 2 => return guess,
-                    None => *lane = Lane { id, left: size, orphan: true, ..Lane::default() },
-                }
-            } else if lane.orphan {
-                if head.format == 2 {
-                    return guess;
-                }
-                walk.bits += 6;
-                lane.left = size;
-            }
-            if head.format == 3
-                && let Some(expected) = lane.extended
-                && header::repeated_extended(bytes.get(body..).unwrap_or_default(), expected)
-                    == Some(true)
-            {
-                body += 4;
-                walk.bits += 20;
-            }
-            if lane.orphan {
-                false
-            } else if lane.left == 0 {
-                walk.bits += if head.format == 2 {
-                    time_bits(head.time().unwrap_or(0)).unwrap_or(0)
-                } else {
-                    2
-                };
-                lane.left = lane.length;
-                true
-            } else if head.format == 2 {
-                return guess;
-            } else {
-                unproven_bits += 7;
-                if unproven >= 4 {
-                    walk.splits += std::mem::take(&mut unproven);
-                    walk.bits += std::mem::take(&mut unproven_bits);
-                }
-                false
-            }
-        };
-        if begins {
-            walk.starts += 1;
-            if let Some(&first) = bytes.get(body)
-                && lane.length > 0
-            {
-                let Some(bits) = body_bits(lane.type_id, first) else { return guess };
-                walk.bits += bits;
-            }
-            if lane.type_id == 1
-                && let Some(value) = bytes.get(body..).and_then(|b| b.first_chunk::<4>())
-            {
-                let value = u32::from_be_bytes(*value);
-                if value == 0 || value > MAX_CHUNK_SIZE {
-                    return guess;
-                }
-                let n = lane.left.min(size);
-                lane.left -= n;
-                at = body + n as usize;
-                size = value;
-                continue;
-            }
-        }
-        let n = lane.left.min(size);
-        lane.left -= n;
-        if lane.left > 0 && !lane.orphan {
-            unproven += 1;
-        } else if n == lane.length && !lane.orphan {
-            walk.pending = walk.pending.max(n);
-        }
-        at = body.checked_add(n as usize)?;
-    }
-    walk.open = true;
-    Some(walk)
-}
-
-/// The evidence in a header of format 0 or 1; `None` where it cannot be a real message's.
-fn start_bits(head: &header::Header, seen: Option<&Stream>) -> Option<u32> {
-    let (Some(length), Some(type_id)) = (head.length, head.type_id) else { return None };
-    let mut bits = match type_id {
-        1 | 2 | 3 | 5 if length == 4 => 26,
-        6 if length == 5 => 26,
-        4 if (6..=14).contains(&length) => 22,
-        8 if length < 1 << 16 => 15,
-        9 if length < 1 << 20 => 11,
-        9 => 6,
-        15..=20 | 22 if (3..1 << 20).contains(&length) => 6,
-        _ => return None,
-    };
-    bits += match head.message_stream_id {
-        Some(0..=15) => 28,
-        Some(0..=0xffff) => 16,
-        Some(id) if id.swap_bytes() <= 15 => 28,
-        Some(_) => return None,
-        None => time_bits(head.time()?)?,
-    };
-    if let Some(seen) = seen {
-        bits += if seen.type_id == type_id { 4 } else { 2 };
-    }
-    Some(bits)
-}
-
-/// The evidence in a timestamp delta, milliseconds.
-const fn time_bits(delta: u32) -> Option<u32> {
-    match delta {
-        0..=1023 => Some(14),
-        1024..=10_000 => Some(10),
-        10_001..=3_600_000 => Some(2),
-        // Some senders put the absolute time into the extended field.
-        header::EXTENDED.. => Some(0),
-        _ => None,
-    }
-}
-
-/// The evidence in a payload's first byte; `None` where no message of the type begins so.
-const fn body_bits(type_id: u8, first: u8) -> Option<u32> {
-    match type_id {
-        8 => match first >> 4 {
-            0..=11 | 14 | 15 => Some(1),
-            _ if first >> 4 == 13 => Some(1), // Opus as some vendors number it
-            _ => None,
-        },
-        9 => {
-            let (frame, codec) = (first >> 4, first & 0x0f);
-            if first & 0x80 != 0 {
-                if matches!((first >> 4) & 7, 0..=5) && codec <= 7 { Some(2) } else { None }
-            } else if matches!(frame, 1..=5) && matches!(codec, 1..=8 | 12..=14) {
-                Some(2)
-            } else {
-                None
-            }
-        }
-        18 | 20 => match first {
-            0x02 => Some(8),
-            0x00 | 0x0c => Some(4),
-            _ => None,
-        },
-        15 | 17 => match first {
-            0x00 | 0x02 | 0x11 => Some(6),
-            _ => None,
-        },
-        _ => Some(0),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::chunk::{Outgoing, Writer};
-
-    /// A stream of video and audio messages at a chunk size, and the offsets where messages begin.
-    fn stream(chunk_size: u32, messages: u32) -> (Vec<u8>, Vec<usize>) {
-        let mut writer = Writer::new();
-        let mut out = Vec::new();
-        let mut begins = Vec::new();
-        writer.write(
-            &Outgoing {
-                chunk_stream_id: 2,
-                message_stream_id: 0,
-                type_id: 1,
-                timestamp: 0,
-                payload: &chunk_size.to_be_bytes(),
-            },
-            &mut out,
-        );
-        for i in 0..messages {
-            let mut noise = 0x9e37_79b9u32 ^ i;
-            let length = if i % 3 == 0 { 200 + (i * 737) % 9000 } else { 90 + i % 60 };
-            let mut payload: Vec<u8> = (0..length)
-                .map(|_| {
-                    noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    (noise >> 24) as u8
-                })
-                .collect();
-            let (csid, type_id) = if i % 3 == 0 { (6, 9) } else { (4, 8) };
-            payload[0] = if type_id == 9 { 0x27 } else { 0xaf };
-            begins.push(out.len());
-            let message = Outgoing {
-                chunk_stream_id: csid,
-                message_stream_id: 1,
-                type_id,
-                timestamp: i * 13,
-                payload: &payload,
-            };
-            writer.write(&message, &mut out);
-        }
-        (out, begins)
-    }
-
-    fn find_all(bytes: &[u8], known: &Known<'_>, last: bool) -> Option<Found> {
-        find(bytes, &mut Scan::default(), known, last, &mut 10_000_000)
-    }
-
-    #[test]
-    fn from_any_byte_the_next_message_is_found_and_never_a_place_that_is_none() {
-        for chunk_size in [128, 1000, 4096, 60_000, 10_000_000] {
-            let (bytes, begins) = stream(chunk_size, 60);
-            for from in (begins[4]..begins[30]).step_by(61) {
-                for known in [None, Some(chunk_size)] {
-                    let known = Known { reader: None, chunk_size: known, likely: None };
-                    let window = &bytes[from..];
-                    // Where nothing is split, only the end of the stream lets the chunk size be.
-                    let last = chunk_size > 9200 && known.chunk_size.is_none();
-                    let Some(found) = find_all(window, &known, last) else {
-                        panic!("nothing found from {from} at chunk size {chunk_size}");
-                    };
-                    let next = begins.iter().find(|&&b| b >= from).copied();
-                    assert_eq!(
-                        Some(from + found.at),
-                        next,
-                        "from {from} at chunk size {chunk_size}"
-                    );
-                    assert!(walk(window, found.at, chunk_size, &known, &mut 1000).is_some());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn noise_holds_no_place() {
-        let mut noise = 1u64;
-        let bytes: Vec<u8> = (0..1 << 20)
-            .map(|_| {
-                noise = noise
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                (noise >> 56) as u8
-            })
-            .collect();
-        for chunk_size in [None, Some(4096)] {
-            let known = Known { reader: None, chunk_size, likely: None };
-            assert_eq!(find_all(&bytes, &known, true), None);
-        }
-    }
-
-    #[test]
-    fn a_single_acknowledgement_is_a_place_where_the_stream_ends_behind_it() {
-        let bytes = [0x02, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 1, 0, 0];
-        let known = Known { reader: None, chunk_size: None, likely: None };
-        assert_eq!(find_all(&bytes, &known, false), None);
-        assert!(matches!(find_all(&bytes, &known, true), Some(Found { at: 0, proven: 4, .. })));
-    }
-}
+mod tests;

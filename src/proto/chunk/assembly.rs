@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::Span;
+use super::item::{HEAD, Inherited};
 
 /// The state of one chunk stream in one direction.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,12 @@ pub struct Stream {
     pub length: u32,
     /// The last header's message type id.
     pub type_id: u8,
+    /// How the payload of its last complete message begins.
+    pub(super) head: [u8; HEAD],
+    /// What headers before the last said, and how many there were: senders go back and forth between a few, as where audio
+    /// and video share a chunk stream or sound comes in two sizes.
+    recent: [Inherited; RECENT],
+    said: usize,
     /// The last header's message stream id.
     pub message_stream_id: u32,
     /// The absolute timestamp of the current or last message, milliseconds, modulo 2^32.
@@ -63,6 +70,33 @@ impl Stream {
         self.start
     }
 
+    /// What a header of format 0 or 1 says of its message.
+    #[inline]
+    pub(super) const fn says(&mut self, length: u32, type_id: u8) {
+        if length != self.length || type_id != self.type_id {
+            self.recent[self.said % RECENT] = self.inherited();
+            self.said += 1;
+        }
+        self.length = length;
+        self.type_id = type_id;
+    }
+
+    /// What a later header may inherit where some are lost: what the last one said, then what those before it did.
+    pub fn inheritances(&self) -> impl Iterator<Item = Inherited> + use<> {
+        let last = self.inherited();
+        let same = move |other: &Inherited| {
+            (other.length, other.type_id) == (last.length, last.type_id) || other.type_id == 0
+        };
+        std::iter::once(last)
+            .filter(|last| last.type_id != 0)
+            .chain(self.recent.into_iter().filter(move |other| !same(other)))
+    }
+
+    const fn inherited(&self) -> Inherited {
+        let Self { id, length, type_id, head, .. } = *self;
+        Inherited { chunk_stream_id: id, length, type_id, head }
+    }
+
     /// Begins a message with what its header says; what it leaves out is inherited. `time` is the timestamp where there
     /// is a message stream id (format 0), else the delta.
     #[inline]
@@ -103,6 +137,9 @@ impl Stream {
         self.damaged.clear();
     }
 }
+
+/// Headers remembered besides the last.
+const RECENT: usize = 8;
 
 /// The chunk streams of one direction. Those with one-byte ids, which is nearly all, are found without hashing.
 #[derive(Debug, Clone)]

@@ -182,6 +182,34 @@ pub struct Resume<'a> {
     pub announced: bool,
     /// The longest message for which it is known to be right: a longer one is a [`LossKind::ChunkSizeUnproven`].
     pub proven: u32,
-    /// Chunk streams whose last header from before the loss is known to hold still.
-    pub trusted: &'a [u32],
+    /// What chunk streams inherit from before the loss, where it is known to hold still.
+    pub trusted: &'a [Inherited],
 }
+
+/// What a header of format 2 or 3 inherits of its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inherited {
+    /// The chunk stream.
+    pub chunk_stream_id: u32,
+    /// The message's length, bytes.
+    pub length: u32,
+    /// Its type id.
+    pub type_id: u8,
+    /// How the payload of the last such message began: media begin alike.
+    pub head: [u8; HEAD],
+}
+
+impl Inherited {
+    /// How many bytes at the beginning of `payload` are those of the last such message; none for what is no media.
+    #[must_use]
+    pub fn alike(&self, payload: &[u8]) -> u32 {
+        if !matches!(self.type_id, 8 | 9) || self.head == [0; HEAD] {
+            return 0;
+        }
+        let most = HEAD.min(self.length as usize);
+        self.head[..most].iter().zip(payload).take_while(|(a, b)| a == b).count() as u32
+    }
+}
+
+/// Bytes remembered of how payloads begin: media headers have the codec there.
+pub const HEAD: usize = 5;

@@ -11,7 +11,9 @@ mod writer;
 
 pub use assembly::Stream;
 pub use header::Header;
-pub use item::{Chunk, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Resume};
+pub use item::{
+    Chunk, HEAD, Inherited, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Resume,
+};
 pub use reader::Reader;
 pub use writer::{Outgoing, Writer};
 

@@ -136,6 +136,12 @@ impl Reader {
         self.said && self.announced
     }
 
+    /// The longest message for which the chunk size in force is known to be right, as [`resume`](Self::resume) was told.
+    #[must_use]
+    pub const fn proven(&self) -> u32 {
+        self.proven
+    }
+
     /// The chunk streams seen so far.
     #[must_use]
     pub fn streams(&self) -> &[Stream] {
@@ -217,6 +223,12 @@ impl Reader {
         };
         self.apply(slot, direct)?;
         self.finished = Some(slot);
+        let stream = &mut self.table[slot];
+        if let Some(head) = direct.unwrap_or(&stream.kept).first_chunk()
+            && stream.damaged.is_empty()
+        {
+            stream.head = *head;
+        }
         let stream = &self.table[slot];
         Ok(Some(Item::Message(Message {
             chunk_stream_id: stream.id,
@@ -311,10 +323,12 @@ impl Reader {
             stream.stale = true;
             stream.touched = false;
         }
-        for &id in at.trusted {
-            if let Some(slot) = self.table.find(id) {
+        for last in at.trusted {
+            if let Some(slot) = self.table.find(last.chunk_stream_id) {
                 self.touch(slot);
-                self.table[slot].stale = false;
+                let stream = &mut self.table[slot];
+                stream.says(last.length, last.type_id);
+                stream.stale = false;
             }
         }
         self.held = 0;
@@ -344,8 +358,7 @@ impl Reader {
             if !plausible(head[7], length, message_stream_id.unwrap_or(stream.message_stream_id)) {
                 return false;
             }
-            stream.length = length;
-            stream.type_id = head[7];
+            stream.says(length, head[7]);
         }
         stream.begin(self.offset, self.keep.head, Some((time, None)), message_stream_id);
         stream.chunks = 1;
@@ -495,8 +508,7 @@ impl Reader {
         let stream = &mut self.table[slot];
         if !stream.unfinished() {
             if let (Some(length), Some(type_id)) = (header.length, header.type_id) {
-                stream.length = length;
-                stream.type_id = type_id;
+                stream.says(length, type_id);
             }
             let time = header.time().map(|time| (time, header.extended_timestamp));
             stream.begin(start, self.keep.head, time, header.message_stream_id);

@@ -1,4 +1,4 @@
-use super::super::{Outgoing, Writer};
+use super::super::{HEAD, Inherited, Outgoing, Writer};
 use super::*;
 use proptest::prelude::*;
 
@@ -461,7 +461,7 @@ proptest! {
 }
 
 /// A reader that lost its place behind these messages and goes on at `offset`.
-fn resumed(sent: &[Owned], offset: u64, proven: u32, trusted: &[u32]) -> Reader {
+fn resumed(sent: &[Owned], offset: u64, proven: u32, trusted: &[Inherited]) -> Reader {
     let mut reader = reader();
     let bytes = write(&mut Writer::new(), sent);
     assert_eq!(read(&mut reader, &[&bytes]).2, None);
@@ -474,9 +474,10 @@ fn after_a_loss_no_header_rests_on_what_may_have_changed() {
     let before = [message(4, 8, 0, vec![1; 5]), message(6, 9, 0, vec![1; 5])];
     let first = message(9, 8, 0, vec![2; 3]);
     let again = [0xc4, 7, 7, 7, 7, 7];
-    for (trusted, loss) in
-        [(&[4][..], None), (&[6], Some(LossKind::Stale { format: 3, chunk_stream_id: 4 }))]
+    for (trusted, loss) in [(4, None), (6, Some(LossKind::Stale { format: 3, chunk_stream_id: 4 }))]
     {
+        let trusted =
+            &[Inherited { chunk_stream_id: trusted, length: 5, type_id: 8, head: [1; HEAD] }];
         let mut reader = resumed(&before, 1000, u32::MAX, trusted);
         let mut bytes = write(&mut Writer::new(), std::slice::from_ref(&first));
         let offset = 1000 + bytes.len() as u64;
