@@ -28,6 +28,7 @@ fi
 
 ip link set lo mtu 1500 gso_max_segs 1 up # packets as on an Ethernet
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/make-captures.XXXXXX")
+mkdir -p network "$tmp/network"
 pids=()
 cleanup() {
     local pid
@@ -72,13 +73,16 @@ sources() {
         -f lavfi -i "$tone" -shortest -vf scale=384:288 -c:v libx264 -preset ultrafast -threads 1 -qp 18 -g 10 "${aac[@]}" "$tmp/noise-small.flv"
     "${new[@]}" -f lavfi -i "$picture" -f lavfi -i "$tone" -t 4 -c:v libx265 -preset ultrafast -x265-params log-level=error:bframes=2:keyint=50:pools=1 \
         -b:v 160k -c:a libopus -b:a 48k -ac 2 -ar 48000 -f matroska "$tmp/hevc-opus.mkv"
+    # for what is captured many times
+    "${quiet[@]}" -f lavfi -i testsrc2=size=160x90:rate=15 -f lavfi -i sine=frequency=440:sample_rate=22050 -t 2 -c:v libx264 -preset veryfast \
+        -threads 1 -profile:v high -pix_fmt yuv420p -bf 2 -g 15 -b:v 60k -maxrate 80k -bufsize 80k -c:a aac -b:a 16k -ac 1 "$tmp/small.flv"
 }
 
 # ---------------------------------------------------------------- the server
 # 1935 and 1936 are captured; publishers that are not to be in a capture use 1945.
 server() {
     mkdir -p "$tmp/www" "$tmp/vod"
-    cp "$tmp/avc.flv" "$tmp/vod/"
+    cp "$tmp/avc.flv" "$tmp/small.flv" "$tmp/vod/"
     cat >"$tmp/nginx.conf" <<-CONF
 	load_module $NGINX_RTMP_MODULE;
 	daemon off;
@@ -98,7 +102,7 @@ server() {
 	    max_message 8M;
 	    ping 0;
 	    server {
-	        listen 127.0.0.1:1935; listen [::1]:1935; listen 127.0.0.1:1936; listen 127.0.0.1:1945;
+	        listen 127.0.0.1:1935; listen [::1]:1935; listen 127.0.0.1:1936; listen 127.0.0.1:1945; ${also_listen:+listen $also_listen;}
 	        chunk_size $1;
 	        application live { live on; }
 	        application vod { play $tmp/vod; }
@@ -120,18 +124,23 @@ server_stop() {
 begin() { # FILE INTERFACE FILTER [OPTION...]
     capture=$tmp/$1 interface=$2 filter=$3
     shift 3
-    : >"$tmp/tcpdump.log"
-    tcpdump -Z root -U --immediate-mode -n -s 16384 -B 65536 -i "$interface" -w "$capture" "$@" "$filter" 2>"$tmp/tcpdump.log" &
+    mkdir -p "${capture%/*}"
+    : >"$capture.log"
+    tcpdump -Z root -U --immediate-mode -n -s 16384 -B 65536 -i "$interface" -w "$capture" "$@" "$filter" 2>"$capture.log" &
     tcpdump_pid=$!
     pids+=("$tcpdump_pid")
-    until_ 10 grep -q 'listening on' "$tmp/tcpdump.log"
+    until_ 10 grep -q 'listening on' "$capture.log"
 }
 end() { # NUMBER-OF-CONNECTIONS
     until_ 30 python3 truth.py --closed "$1" "$capture"
     sleep 0.3
     kill -INT "$tcpdump_pid"
     wait "$tcpdump_pid" || true
-    grep -q '^0 packets dropped by kernel' "$tmp/tcpdump.log" || { cat "$tmp/tcpdump.log" >&2; return 1; }
+    grep -q '^0 packets dropped by kernel' "$capture.log" || { cat "$capture.log" >&2; return 1; }
+}
+shows() { # FILE FILTER: tshark finds such a packet
+    tshark -r "$1" -Y "$2" 2>/dev/null | grep -q . ||
+        { printf '%s: no packet that is %s\n' "$1" "$2" >&2; return 1; }
 }
 keep() { # FILE [truth options]: moves it here
     local file=$1
@@ -336,8 +345,64 @@ cap_lost_in_keyframe() {
     holds lost-in-keyframe.pcap 'len(t["connections"][0]["c2s"]["touched"]) == 1'
 }
 
+# ---------------------------------------------------------------- network: what is done to packets
+publish_small() { # [ENVIRONMENT] URL
+    env "${@:1:$#-1}" "${publish[@]}" -i "$tmp/small.flv" -c copy -f flv "${@: -1}"
+}
+cap_network() {
+    server 4096
+    begin network/whole.pcap lo 'tcp port 1935'
+    publish_small rtmp://127.0.0.1/live/cam
+    end 1
+    server_stop
+    keep network/whole.pcap
+    gzip -9nc network/whole.pcap >"$tmp/network/gzip.pcap.gz"
+    keep network/gzip.pcap.gz --as network/whole.pcap
+    local edit
+    for edit in no-syn vxlan gre fragment one-side; do
+        python3 edit.py "$edit" network/whole.pcap "$tmp/network/$edit.pcap"
+        case $edit in
+        one-side) keep "network/$edit.pcap" ;;
+        *) keep "network/$edit.pcap" --as network/whole.pcap ;;
+        esac
+    done
+    editcap -F pcap -s 200 network/whole.pcap "$tmp/network/snaplen.pcap"
+    keep network/snaplen.pcap --of network/whole.pcap
+    holds network/snaplen.pcap 'len(t["connections"][0]["c2s"]["missing"]) > 2'
+}
+
+cap_bad_link() { # two hosts, each an interface, and a link between them that loses, delays, repeats
+    unshare --net sleep 600 &
+    local client=$!
+    pids+=("$client")
+    until_ 10 ip link add name near type veth peer name client0 netns "$client"
+    ip link add name far type veth peer name server0
+    ip addr add 192.0.2.2/24 dev server0
+    local end
+    for end in near far server0; do ip link set "$end" gso_max_segs 1 up; done
+    nsenter --target "$client" --net bash -c 'ip addr add 192.0.2.1/24 dev client0; ip link set client0 gso_max_segs 1 up'
+    coproc LINK { exec python3 bad_link.py near far; }
+    pids+=("$LINK_PID")
+    read -r -u "${LINK[0]}" _
+    also_listen=192.0.2.2:1935 server 4096
+    begin network/bad-link.pcap server0 'tcp port 1935'
+    nsenter --target "$client" --net "${publish[@]}" -i "$tmp/avc.flv" -t 2 -c copy -f flv rtmp://192.0.2.2/live/cam
+    end 1
+    server_stop
+    kill "$LINK_PID" "$client"
+    keep network/bad-link.pcap
+    shows network/bad-link.pcap 'tcp.analysis.retransmission'
+    shows network/bad-link.pcap 'tcp.analysis.out_of_order'
+}
+
+cap_reordered() {
+    python3 edit.py reorder quickstart.pcap "$tmp/network/reordered.pcap"
+    keep network/reordered.pcap
+}
+
 all=(quickstart play port-1936 large-chunk large-message gst-rtmp2sink gst-rtmpsink rtmpdump-play enhanced-hevc
-    ext-timestamp refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe)
+    ext-timestamp refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe
+    network bad-link reordered)
 (($#)) || set -- "${all[@]}"
 sources
 for name in "$@"; do

@@ -7,6 +7,12 @@
     truth.py --of WHOLE.pcap DAMAGED.pcap the truth of a capture that has lost packets:
                                           the messages are those of WHOLE, what DAMAGED
                                           lacks of them is listed
+    truth.py --plain PLAIN CAPTURE        the truth of a capture of TLS or RTMPT: PLAIN is a
+                                          capture of the RTMP that was in it, from behind the
+                                          gateway. With --of WHOLE, what of the client's RTMP
+                                          CAPTURE lacks is found by WHOLE's TLS 1.3 records or
+                                          bodies of HTTP
+    truth.py --as OTHER CAPTURE           the truth of a capture that has all that OTHER has
     truth.py --closed N CAPTURE           succeeds once N connections have ended in it
 
 This shares no code with rtmpctl and is kept as plain as possible, because the tests compare the
@@ -15,6 +21,7 @@ the RTMP chunks are walked once. It needs Python 3.9 and nothing else. Captures 
 damaged are beyond it, but for what --of does.
 """
 import argparse
+import gzip
 import hashlib
 import json
 import os
@@ -117,6 +124,12 @@ def tcp_of(ip):
     return ((hosts[0], ports[0]), (hosts[1], ports[1]), sequence, tcp[13], tcp[(tcp[12] >> 4) * 4:])
 
 
+def cut_off(ip):
+    """How many bytes of the packet the snap length has cut off."""
+    total = struct.unpack(">H", ip[2:4])[0] if ip[0] >> 4 == 4 else 40 + struct.unpack(">H", ip[4:6])[0]
+    return max(0, total - len(ip))
+
+
 def ipv6(raw):
     import ipaddress
     return str(ipaddress.IPv6Address(bytes(raw)))
@@ -134,9 +147,10 @@ class Side:
         self.last = None  # the last one seen, not wrapped
         self.segments = []
         self.end = None  # where the FIN is
+        self.reach = 0  # where the last of it ends, captured or cut off
         self.reset = False
 
-    def add(self, sequence, flags, payload):
+    def add(self, sequence, flags, payload, cut=0):
         if flags & RST:
             self.reset = True
             return  # its sequence number need not be in the window
@@ -152,12 +166,13 @@ class Side:
             self.last = whole
             self.segments.append((whole, payload))
         if flags & FIN:
-            self.end = whole + len(payload)
+            self.end = whole + len(payload) + cut
+        if payload or cut or flags & FIN:  # an acknowledgement of a FIN is one further
+            self.reach = max(self.reach, whole + len(payload) + cut)
 
     def bytes(self):
         """(stream, [(offset, length) of each hole])"""
-        size = max([at + len(payload) for at, payload in self.segments] + [self.end or 0, self.first or 0])
-        size -= self.first or 0
+        size = max(self.reach, self.first or 0) - (self.first or 0)
         stream, have = bytearray(size), bytearray(size)
         for whole, payload in self.segments:
             at = whole - self.first
@@ -194,7 +209,8 @@ def connections(data):
     found, current, count = [], {}, 0
     for link, packet in packets(data):
         count += 1
-        segment = tcp_of(ip_of(link, packet))
+        ip = ip_of(link, packet)
+        segment = tcp_of(ip)
         if segment is None:
             continue
         source, target, sequence, flags, payload = segment
@@ -211,7 +227,7 @@ def connections(data):
             current[key] = connection
             found.append(connection)
         side = connection.c2s if source == connection.client else connection.s2c
-        side.add(sequence, flags, payload)
+        side.add(sequence, flags, payload, cut_off(ip))
     return found, count
 
 
@@ -394,16 +410,69 @@ def place(address):
     return "%s:%d" % address
 
 
-def truth_of(path, whole=None):
+def records(sealed, length):
+    """(begin, end, where its RTMP begins, how many bytes that is) of each TLS 1.3 record with data that a client sent.
+
+    The lengths of the records say it: the first encrypted one is Finished, each of data is 17 bytes longer than what is in
+    it (type and tag), and what is left at the end is an alert."""
+    at, passed, finished = 0, 0, False
+    while passed < length:
+        kind, end = sealed[at], at + 5 + int.from_bytes(sealed[at + 3:at + 5], "big")
+        if kind == 23 and finished:
+            yield at, end, passed, end - at - 22
+            passed += end - at - 22
+        finished |= kind == 23
+        at = end
+    if passed != length:
+        raise Bad("the records have %d bytes, not %d" % (passed, length))
+
+
+def bodies(sent, length):
+    """The same of each request to /send, byte by byte."""
+    at, passed = 0, 0
+    while passed < length:
+        end = sent.index(b"\r\n\r\n", at) + 4
+        head = sent[at:end].lower()
+        size = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        if head.startswith(b"post /send/"):
+            for i in range(size):
+                yield end + i, end + i + 1, passed + i, 1
+            passed += size
+        at = end + size
+    if passed != length:
+        raise Bad("the bodies have %d bytes, not %d" % (passed, length))
+
+
+def missing_inside(outer, length, holes):
+    """The ranges of so many bytes of RTMP whose TLS records or HTTP bodies have a hole in them."""
+    ranges = []
+    for begin, end, at, size in records(outer, length) if outer[:1] == b"\x16" else bodies(outer, length):
+        if any(hole < end and begin < hole + missing for hole, missing in holes):
+            if ranges and sum(ranges[-1]) == at:
+                ranges[-1] = (ranges[-1][0], ranges[-1][1] + size)
+            else:
+                ranges.append((at, size))
+    return ranges
+
+
+def read(path):
     with open(path, "rb") as file:
-        found, count = connections(file.read())
+        return connections(file.read())
+
+
+def truth_of(path, whole=None, plain=None):
+    found, count = read(path)
     result = {"capture": os.path.basename(path), "packets": count, "connections": []}
+    if plain:
+        result["tcp_connections"] = len(found)
     others = None
     if whole:
-        with open(whole, "rb") as file:
-            others, _ = connections(file.read())
+        others, _ = read(whole)
         result["whole_session"] = os.path.basename(whole)
-    for index, connection in enumerate(found):
+    inner = read(plain)[0] if plain else found
+    if len(inner) not in (1, len(found)):
+        raise Bad("%d connections for %d" % (len(found), len(inner)))
+    for index, (connection, rtmp) in enumerate(zip(found, inner)):
         entry = {"client": place(connection.client), "server": place(connection.server)}
         for name in ("c2s", "s2c"):
             stream, holes = getattr(connection, name).bytes()
@@ -411,13 +480,29 @@ def truth_of(path, whole=None):
                 stream, none = getattr(others[index], name).bytes()
                 if none:
                     raise Bad("%s is not whole" % whole)
+                if plain:
+                    outer, (stream, _) = stream, getattr(rtmp, name).bytes()
+                    holes = missing_inside(outer, len(stream), holes) if holes else []
                 entry[name], messages = direction(stream, [])
                 damage(entry[name], messages, holes)
             elif holes:
                 raise Bad("%s: bytes are missing (%s): use --of" % (name, holes))
+            elif plain:
+                stream, holes = getattr(rtmp, name).bytes()
+                if holes:
+                    raise Bad("%s is not whole" % plain)
+                entry[name], _ = direction(stream, [])
             else:
                 entry[name], _ = direction(stream, [])
         result["connections"].append(entry)
+    return result
+
+
+def same_as(path, other):
+    """The truth of another capture, for this one."""
+    result = truth_of(other)
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+        result.update(capture=os.path.basename(path), packets=sum(1 for _ in packets(file.read())))
     return result
 
 
@@ -437,6 +522,8 @@ def main():
     parser.add_argument("--print", action="store_true", dest="show")
     parser.add_argument("--messages", action="store_true")
     parser.add_argument("--of", metavar="WHOLE")
+    parser.add_argument("--plain", metavar="PLAIN")
+    parser.add_argument("--as", metavar="OTHER", dest="other")
     parser.add_argument("--closed", metavar="N", type=int)
     options = parser.parse_args()
     if options.closed is not None:
@@ -444,8 +531,7 @@ def main():
     for path in options.captures:
         try:
             if options.messages:
-                with open(path, "rb") as file:
-                    found, _ = connections(file.read())
+                found, _ = read(path)
                 for index, connection in enumerate(found):
                     for name in ("c2s", "s2c"):
                         messages, _ = chunks(getattr(connection, name).bytes()[0])
@@ -454,7 +540,8 @@ def main():
                                   message.format, message.message_stream, message.timestamp, len(message.payload),
                                   hashlib.sha1(message.payload).hexdigest()[:16], sep="\t")
                 continue
-            text = json.dumps(truth_of(path, options.of), indent=1) + "\n"
+            found = same_as(path, options.other) if options.other else truth_of(path, options.of, options.plain)
+            text = json.dumps(found, indent=1) + "\n"
         except Bad as error:
             sys.exit("%s: %s" % (path, error))
         if options.show:

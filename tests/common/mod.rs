@@ -56,11 +56,18 @@ impl Drop for Scratch {
 
 /// The captures in `testdata`, of which there must be some.
 pub(crate) fn captures() -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    captures_in("")
+}
+
+/// The captures in a folder of `testdata`, of which there must be some.
+pub(crate) fn captures_in(folder: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(folder);
     let mut paths: Vec<PathBuf> = std::fs::read_dir(&dir)
         .unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "pcap" || ext == "pcapng"))
+        .filter(|path| {
+            path.extension().is_some_and(|ext| ext == "pcap" || ext == "pcapng" || ext == "gz")
+        })
         .collect();
     paths.sort();
     assert!(!paths.is_empty(), "no captures in {}", dir.display());
