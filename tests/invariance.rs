@@ -13,12 +13,12 @@ mod rig;
 
 use std::collections::{BTreeMap, HashMap};
 
+use rig::score::{Key, Score, key};
 use rig::{Decoded, Layout, Message, Owned, Random};
 use rtmpctl::Limits;
 use rtmpctl::capture::file::Reader;
 use rtmpctl::capture::{Captures, Choice};
 use rtmpctl::inspect::{Inspector, Options};
-use rtmpctl::proto::{Direction, Span};
 
 #[test]
 fn the_cut_of_the_bytes_changes_no_record() {
@@ -57,12 +57,6 @@ fn file_messages(file: &[u8]) -> Vec<Message> {
     }
     captures.finish(&mut out);
     messages
-}
-
-type Key = (u32, Direction, u64);
-
-fn key(message: &Message) -> Key {
-    (message.flow, message.direction, message.span.start)
 }
 
 #[test]
@@ -149,56 +143,6 @@ fn reordered_repeated_and_overlapping_segments_change_no_message() {
             assert_eq!(got.len(), expected.len(), "{name}, window {window}");
         }
     }
-}
-
-/// What a decoding after losses says, held against the decoding without them.
-#[derive(Debug, Default)]
-struct Score {
-    /// Messages all of whose bytes are there.
-    present: usize,
-    reported: usize,
-    wrong: Vec<String>,
-}
-
-impl Score {
-    fn judge(&mut self, name: &str, truth: &Decoded, got: &Decoded) {
-        let by_key: HashMap<Key, &Message> = truth.messages.iter().map(|m| (key(m), m)).collect();
-        let mut reported: HashMap<Key, ()> = HashMap::new();
-        for message in &got.messages {
-            if message.damaged {
-                continue;
-            }
-            let Some(real) = by_key.get(&key(message)) else {
-                self.wrong.push(format!("{name}: invented {message:?}"));
-                continue;
-            };
-            if !real.same_as(message) {
-                self.wrong.push(format!("{name}: {message:?}\n   is really {real:?}"));
-            }
-            if reported.insert(key(message), ()).is_some() {
-                self.wrong.push(format!("{name}: twice {message:?}"));
-            }
-        }
-        for message in &truth.messages {
-            let touched = got
-                .gaps
-                .get(&(message.flow, message.direction))
-                .is_some_and(|gaps| gaps.iter().any(|gap| overlap(gap, &message.span)));
-            let end = got.ends.get(&(message.flow, message.direction)).copied().unwrap_or(0);
-            if !touched && message.span.end <= end {
-                self.present += 1;
-                self.reported += usize::from(reported.contains_key(&key(message)));
-            }
-        }
-    }
-
-    fn share(&self) -> f64 {
-        self.reported as f64 / self.present as f64
-    }
-}
-
-const fn overlap(a: &Span, b: &Span) -> bool {
-    a.start < b.end && b.start < a.end
 }
 
 #[test]
