@@ -28,7 +28,7 @@ fi
 
 ip link set lo mtu 1500 gso_max_segs 1 up # packets as on an Ethernet
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/make-captures.XXXXXX")
-mkdir -p network "$tmp/network"
+mkdir -p carried network "$tmp/carried" "$tmp/network"
 pids=()
 cleanup() {
     local pid
@@ -120,6 +120,52 @@ server_stop() {
     wait "$server_pid" || true
 }
 
+# ---------------------------------------------------------------- what stands in front of it
+# Each passes on to port 1935, where the RTMP is recorded as it is.
+stunnel_server() { # PORT [OPTION...]: ends TLS; the certificate is localhost's
+    local port=$1
+    shift
+    printf '%s\n' 'foreground = yes' 'pid =' 'debug = warning' "output = $tmp/stunnel.log" '[rtmps]' "accept = 127.0.0.1:$port" \
+        "connect = 127.0.0.1:${behind:-1935}" "cert = $tmp/tls.crt" "key = $tmp/tls.key" "$@" >"$tmp/stunnel.conf"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout "$tmp/tls.key" -out "$tmp/tls.crt" 2>/dev/null
+    stunnel "$tmp/stunnel.conf" 2>"$tmp/stunnel.out" &
+    front "$!" "$port"
+}
+tls_client() { # [--update BYTES]: what comes to port 1950 goes to port 443 in TLS
+    python3 tls_client.py 1950 443 "$tmp/keys" localhost "$@" &
+    front "$!" 1950
+}
+rtmpt_gateway() { # PORT
+    python3 rtmpt_gateway.py "$1" 1935 &
+    front "$!" "$1"
+}
+http_proxy() { # PORT [OPTION...]: passes on to an RTMPT gateway on port 8081
+    local port=$1
+    shift
+    printf '%s\n' 'daemon off; master_process off; worker_processes 1;' "pid $tmp/proxy.pid; error_log $tmp/proxy.log info;" \
+        'events { worker_connections 64; } http { access_log off;' \
+        "client_body_temp_path $tmp/www; proxy_temp_path $tmp/www; fastcgi_temp_path $tmp/www; uwsgi_temp_path $tmp/www; scgi_temp_path $tmp/www;" \
+        "$@" "server { listen 127.0.0.1:$port; location / { proxy_pass http://gateway; } } }" \
+        >"$tmp/proxy.conf"
+    nginx -p "$tmp" -e "$tmp/proxy.log" -c "$tmp/proxy.conf" &
+    front "$!" "$port"
+}
+listens() { ss -Htln "sport = :$1" | grep -q .; }
+fronts=()
+front() { # PID PORT
+    pids+=("$1") fronts+=("$1")
+    until_ 10 listens "$2"
+}
+fronts_stop() {
+    local pid
+    for pid in "${fronts[@]}"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" || true
+    done
+    fronts=()
+}
+
 # ---------------------------------------------------------------- the capture
 begin() { # FILE INTERFACE FILTER [OPTION...]
     capture=$tmp/$1 interface=$2 filter=$3
@@ -138,8 +184,26 @@ end() { # NUMBER-OF-CONNECTIONS
     wait "$tcpdump_pid" || true
     grep -q '^0 packets dropped by kernel' "$capture.log" || { cat "$capture.log" >&2; return 1; }
 }
+begin_carried() { # NAME FILTER: TLS or RTMPT, and at the same time the RTMP behind it
+    begin plain.pcap lo 'tcp port 1935'
+    plain_pid=$tcpdump_pid
+    rm -f "$tmp/keys"
+    begin "carried/$1.pcap" lo "$2"
+}
+end_carried() { # NAME RTMP-CONNECTIONS TCP-CONNECTIONS [truth options]: keeps it too
+    local name=$1 rtmp=$2 tcp=$3
+    shift 3
+    ((tcp > 0)) || fronts_stop # they keep connections open
+    end "$tcp"
+    capture=$tmp/plain.pcap tcpdump_pid=$plain_pid
+    end "$rtmp"
+    fronts_stop
+    server_stop
+    [[ ! -e $tmp/keys ]] || cp "$tmp/keys" "carried/$name.keys"
+    keep "carried/$name.pcap" --plain "$tmp/plain.pcap" "$@"
+}
 shows() { # FILE FILTER: tshark finds such a packet
-    tshark -r "$1" -Y "$2" 2>/dev/null | grep -q . ||
+    tshark -r "$1" -o tls.keylog_file:"${1%.*}.keys" -d tcp.port==1937,tls -Y "$2" 2>/dev/null | grep -q . ||
         { printf '%s: no packet that is %s\n' "$1" "$2" >&2; return 1; }
 }
 keep() { # FILE [truth options]: moves it here
@@ -345,10 +409,157 @@ cap_lost_in_keyframe() {
     holds lost-in-keyframe.pcap 'len(t["connections"][0]["c2s"]["touched"]) == 1'
 }
 
-# ---------------------------------------------------------------- network: what is done to packets
+# ---------------------------------------------------------------- carried: in TLS, in HTTP
 publish_small() { # [ENVIRONMENT] URL
     env "${@:1:$#-1}" "${publish[@]}" -i "$tmp/small.flv" -c copy -f flv "${@: -1}"
 }
+tls_publish() { # NAME URL FILTER [OPTION...]: by ffmpeg (GnuTLS), ended by stunnel (OpenSSL)
+    local name=$1 url=$2 filter=$3
+    shift 3
+    server 4096
+    stunnel_server "${filter##* }" "$@"
+    begin_carried "$name" "$filter"
+    publish_small SSLKEYLOGFILE="$tmp/keys" "$url"
+}
+
+cap_rtmps_tls13() {
+    tls_publish rtmps-tls13 "rtmps://localhost/live/$key" 'ip and tcp port 443'
+    end_carried rtmps-tls13 1 1
+    shows carried/rtmps-tls13.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0x1302'
+    shows carried/rtmps-tls13.pcap 'tls.handshake.extensions_server_name == "localhost"'
+    # with the secrets inside
+    editcap --inject-secrets tls,carried/rtmps-tls13.keys -F pcapng carried/rtmps-tls13.pcap "$tmp/carried/rtmps-secrets.pcapng"
+    keep carried/rtmps-secrets.pcapng --plain "$tmp/plain.pcap"
+    # in another order
+    python3 edit.py reorder carried/rtmps-tls13.pcap "$tmp/carried/rtmps-reordered.pcap"
+    cp carried/rtmps-tls13.keys carried/rtmps-reordered.keys
+    keep carried/rtmps-reordered.pcap --plain "$tmp/plain.pcap"
+    # without a packet that is one record, without the end of one, without the head of one
+    local edit
+    for edit in drop drop-inside drop-head; do
+        python3 edit.py "$edit" carried/rtmps-tls13.pcap "$tmp/carried/rtmps-$edit.pcap"
+        cp carried/rtmps-tls13.keys "carried/rtmps-$edit.keys"
+        keep "carried/rtmps-$edit.pcap" --plain "$tmp/plain.pcap" --of carried/rtmps-tls13.pcap
+        holds "carried/rtmps-$edit.pcap" 'len(t["connections"][0]["c2s"]["missing"]) == 1 and len(t["connections"][0]["c2s"]["touched"]) == 1'
+    done
+}
+
+cap_rtmps_tls13_chacha() {
+    tls_publish rtmps-tls13-chacha rtmps://localhost/live/cam 'ip and tcp port 443' 'ciphersuites = TLS_CHACHA20_POLY1305_SHA256'
+    end_carried rtmps-tls13-chacha 1 1
+    shows carried/rtmps-tls13-chacha.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0x1303'
+}
+
+cap_rtmps_hello_retry() {
+    tls_publish rtmps-hello-retry rtmps://localhost/live/cam 'ip and tcp port 443' 'curves = P-384' 'ciphersuites = TLS_AES_128_GCM_SHA256'
+    end_carried rtmps-hello-retry 1 1
+    shows carried/rtmps-hello-retry.pcap 'tls.handshake.random == cf:21:ad:74:e5:9a:61:11:be:1d:8c:02:1e:65:b8:91:c2:a2:11:16:7a:bb:8c:5e:07:9e:09:e2:c8:a8:33:9c'
+    shows carried/rtmps-hello-retry.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0x1301'
+}
+
+cap_rtmps_tls12_gcm() { # played, by librtmp (GnuTLS)
+    server 4096
+    stunnel_server 443 'sslVersionMax = TLSv1.2' 'ciphers = ECDHE-ECDSA-AES128-GCM-SHA256'
+    begin_carried rtmps-tls12-gcm 'tcp port 443'
+    SSLKEYLOGFILE=$tmp/keys timeout 60 rtmpdump -q -r rtmps://127.0.0.1:443/vod -y small.flv -o "$tmp/played.flv" || true
+    end_carried rtmps-tls12-gcm 1 1
+    shows carried/rtmps-tls12-gcm.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0xc02b'
+}
+
+cap_rtmps_tls12_chacha() {
+    tls_publish rtmps-tls12-chacha rtmps://localhost/live/cam 'ip and tcp port 443' \
+        'sslVersionMax = TLSv1.2' 'ciphers = ECDHE-ECDSA-CHACHA20-POLY1305'
+    end_carried rtmps-tls12-chacha 1 1
+    shows carried/rtmps-tls12-chacha.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0xcca9'
+}
+
+cap_rtmps_tls12_cbc() { # encrypt-then-MAC; the port is none of RTMPS's
+    tls_publish rtmps-tls12-cbc rtmps://127.0.0.1:1937/live/cam 'tcp port 1937' \
+        'sslVersionMax = TLSv1.2' 'ciphers = ECDHE-ECDSA-AES128-SHA'
+    end_carried rtmps-tls12-cbc 1 1
+    shows carried/rtmps-tls12-cbc.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0xc009 and tls.handshake.extension.type == 22'
+}
+
+cap_rtmps_tls12_cbc_mac_first() {
+    tls_publish rtmps-tls12-cbc-mac-first rtmps://localhost/live/cam 'ip and tcp port 443' \
+        'sslVersionMax = TLSv1.2' 'ciphers = ECDHE-ECDSA-AES256-SHA' 'options = NO_ENCRYPT_THEN_MAC'
+    end_carried rtmps-tls12-cbc-mac-first 1 1
+    shows carried/rtmps-tls12-cbc-mac-first.pcap 'tls.handshake.type == 2 and tls.handshake.ciphersuite == 0xc00a and not tls.handshake.extension.type == 22'
+}
+
+cap_rtmps_resumed() { # the second connection with the session of the first
+    server 4096
+    stunnel_server 443
+    begin_carried rtmps-resumed 'tcp port 443'
+    tls_client
+    publish_small rtmp://127.0.0.1:1950/live/first
+    timeout 60 rtmpdump -q -r rtmp://127.0.0.1:1950/vod -y small.flv -o "$tmp/played.flv" || true
+    end_carried rtmps-resumed 2 2
+    shows carried/rtmps-resumed.pcap 'tls.handshake.type == 2 and tls.handshake.extensions.psk.identity.selected == 0'
+}
+
+cap_rtmps_key_update() {
+    server 4096
+    stunnel_server 443
+    begin_carried rtmps-key-update 'tcp port 443'
+    tls_client --update 9000
+    publish_small rtmp://127.0.0.1:1950/live/cam
+    end_carried rtmps-key-update 1 1
+    shows carried/rtmps-key-update.pcap 'tls.handshake.type == 24 and tcp.dstport == 443'
+    shows carried/rtmps-key-update.pcap 'tls.handshake.type == 24 and tcp.srcport == 443'
+}
+
+cap_rtmpt_publish() {
+    server 4096
+    rtmpt_gateway 80
+    begin_carried rtmpt-publish 'tcp port 80'
+    publish_small rtmpt://127.0.0.1/live/cam
+    end_carried rtmpt-publish 1 1
+    python3 edit.py drop-inside carried/rtmpt-publish.pcap "$tmp/carried/rtmpt-drop-inside.pcap"
+    keep carried/rtmpt-drop-inside.pcap --plain "$tmp/plain.pcap" --of carried/rtmpt-publish.pcap
+    holds carried/rtmpt-drop-inside.pcap 'len(t["connections"][0]["c2s"]["missing"]) == 1'
+}
+
+cap_rtmpt_play() {
+    server 4096
+    rtmpt_gateway 80
+    begin_carried rtmpt-play 'tcp port 80'
+    timeout 60 rtmpdump -q -r rtmpt://127.0.0.1/vod -y small.flv -o "$tmp/played.flv" || true
+    end_carried rtmpt-play 1 1
+}
+
+cap_rtmpt_connections() { # an HTTP proxy that takes a new connection for each 4 requests
+    server 4096
+    rtmpt_gateway 8081
+    http_proxy 8082 'upstream gateway { server 127.0.0.1:8081; keepalive 1; keepalive_requests 4; }' \
+        'proxy_http_version 1.1; proxy_set_header Connection "";'
+    begin_carried rtmpt-connections 'tcp port 8081'
+    publish_small rtmpt://127.0.0.1:8082/live/cam
+    end_carried rtmpt-connections 1 0
+    holds carried/rtmpt-connections.pcap 't["tcp_connections"] > 2'
+}
+
+cap_rtmpt_close() { # one that asks in HTTP 1.0, with a new connection for each request
+    server 4096
+    rtmpt_gateway 8081
+    http_proxy 8082 'upstream gateway { server 127.0.0.1:8081; }'
+    begin_carried rtmpt-close 'tcp port 8081'
+    publish_small rtmpt://127.0.0.1:8082/live/cam
+    end_carried rtmpt-close 1 0
+    holds carried/rtmpt-close.pcap 't["tcp_connections"] > 10'
+    shows carried/rtmpt-close.pcap 'http.connection == "close"'
+}
+
+cap_rtmpts() {
+    server 4096
+    rtmpt_gateway 8081
+    behind=8081 stunnel_server 443
+    begin_carried rtmpts 'ip and tcp port 443'
+    publish_small SSLKEYLOGFILE="$tmp/keys" rtmpts://localhost/live/cam
+    end_carried rtmpts 1 1
+}
+
+# ---------------------------------------------------------------- network: what is done to packets
 cap_network() {
     server 4096
     begin network/whole.pcap lo 'tcp port 1935'
@@ -402,7 +613,8 @@ cap_reordered() {
 
 all=(quickstart play port-1936 large-chunk large-message gst-rtmp2sink gst-rtmpsink rtmpdump-play enhanced-hevc
     ext-timestamp refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe
-    network bad-link reordered)
+    rtmps-tls13 rtmps-tls13-chacha rtmps-hello-retry rtmps-tls12-gcm rtmps-tls12-chacha rtmps-tls12-cbc rtmps-tls12-cbc-mac-first
+    rtmps-resumed rtmps-key-update rtmpt-publish rtmpt-play rtmpt-connections rtmpt-close rtmpts network bad-link reordered)
 (($#)) || set -- "${all[@]}"
 sources
 for name in "$@"; do

@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod rig;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,21 @@ use sha2::{Digest, Sha256};
 use common::Options;
 use rtmpctl::output::payload::Form;
 
-/// The folders of `testdata` whose captures are held against their truth here.
+/// The folders of `testdata` whose captures are held against their truth here. `carried` is not among them: it needs the
+/// keys of TLS, which are in [`keys`], and HTTP unwrapped.
 const FOLDERS: [&str; 2] = ["", "network"];
+
+/// The key log of a capture of TLS.
+fn keys(path: &Path) -> Option<PathBuf> {
+    Some(path.with_extension("keys")).filter(|path| path.exists())
+}
+
+/// How the RTMP of a capture is carried: the name of one in `carried` begins with it.
+fn transport(path: &Path) -> &str {
+    let carried = path.parent().unwrap().ends_with("carried");
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    if carried { name.split('-').next().unwrap() } else { "rtmp" }
+}
 
 /// The captures in these folders that have a truth, and it.
 fn with_truth(folders: &[&str]) -> Vec<(PathBuf, Value)> {
@@ -120,6 +134,7 @@ fn messages_types_commands_media_bytes_and_timestamps_are_the_truths() {
         for (index, (connection, opened)) in connections.iter().zip(opened).enumerate() {
             assert_eq!(opened["client"], connection["client"], "{name}");
             assert_eq!(opened["server"], connection["server"], "{name}");
+            assert_eq!(opened["transport"], transport(&path), "{name}");
             let number = &opened["connection"];
             let summary = records
                 .iter()
@@ -253,12 +268,15 @@ fn what_a_capture_with_holes_still_has_is_told_and_nothing_else() {
         for direction in ["c2s", "s2c"] {
             let what = format!("{} {direction}", path.display());
             let truth = &truth["connections"][0][direction];
-            let gaps: Vec<_> = lossy
-                .iter()
-                .filter(|r| r["event"] == "gap" && r["direction"] == direction)
-                .map(|r| serde_json::json!({"offset": r["offset"], "length": r["length"]}))
-                .collect();
-            assert_eq!(Value::from(gaps), truth["missing"], "{what}");
+            // The bytes of TLS have no places in the capture.
+            if transport(&path) == "rtmp" {
+                let gaps: Vec<_> = lossy
+                    .iter()
+                    .filter(|r| r["event"] == "gap" && r["direction"] == direction)
+                    .map(|r| serde_json::json!({"offset": r["offset"], "length": r["length"]}))
+                    .collect();
+                assert_eq!(Value::from(gaps), truth["missing"], "{what}");
+            }
             let touched: Vec<u64> = truth["touched"]
                 .as_array()
                 .unwrap()
@@ -282,6 +300,60 @@ fn what_a_capture_with_holes_still_has_is_told_and_nothing_else() {
         }
     }
     assert!(captures >= 3, "{captures}");
+}
+
+/// The truth of what is in TLS or HTTP was recorded behind the gateway. That it belongs to its capture is seen here in the
+/// packets, without unwrapping anything; `tests/real/carried.py` unwraps it with other programs.
+#[test]
+fn truths_and_keys_of_what_is_carried_belong_to_their_captures() {
+    for (path, truth) in with_truth(&["carried"]) {
+        let name = path.display();
+        let file = std::fs::read(&path).unwrap();
+        let packets = rig::packets(&file);
+        assert_eq!(packets.len() as u64, truth["packets"], "{name}");
+        let has = |bytes: &[u8]| {
+            packets.iter().any(|p| p.data.windows(bytes.len()).any(|window| window == bytes))
+        };
+        let address = |packet: &rig::Owned, ip: usize, port: usize| {
+            let at = |n: usize| packet.data[n];
+            let port = u16::from_be_bytes([at(port), at(port + 1)]);
+            format!("{}.{}.{}.{}:{port}", at(ip), at(ip + 1), at(ip + 2), at(ip + 3))
+        };
+        let opened: Vec<_> = packets
+            .iter()
+            .filter_map(|packet| {
+                let layout = rig::Layout::of(packet)?;
+                let (ip, tcp) = (layout.ip, layout.tcp);
+                let ends = (address(packet, ip + 12, tcp), address(packet, ip + 16, tcp + 2));
+                (layout.flags(packet) & 0x12 == 2).then_some(ends)
+            })
+            .collect();
+        assert_eq!(opened.len() as u64, truth["tcp_connections"], "{name}");
+        for (connection, (client, server)) in
+            truth["connections"].as_array().unwrap().iter().zip(&opened)
+        {
+            assert_eq!(connection["client"], client.as_str(), "{name}");
+            assert_eq!(connection["server"], server.as_str(), "{name}");
+            assert!(connection["c2s"]["messages"].as_u64().unwrap() > 5, "{name}");
+        }
+        // The secrets are those of the clients' randoms that the capture has.
+        let tls = transport(&path).ends_with('s');
+        let inside = path.extension().is_some_and(|end| end == "pcapng");
+        assert_eq!(keys(&path).is_some(), tls && !inside, "{name}");
+        if inside {
+            let label = b"CLIENT_TRAFFIC_SECRET_0";
+            assert!(file.windows(label.len()).any(|window| window == label), "{name}");
+        }
+        let Some(keys) = keys(&path) else { continue };
+        let keys = std::fs::read_to_string(keys).unwrap();
+        let lines: Vec<_> = keys.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(!lines.is_empty(), "{name}");
+        for line in lines {
+            let words: Vec<_> = line.split(' ').collect();
+            assert_eq!(words.len(), 3, "{name}: {line}");
+            assert!(has(&unhex(words[1])), "{name}: {line}");
+        }
+    }
 }
 
 #[test]
