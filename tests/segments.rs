@@ -457,6 +457,8 @@ fn however_a_connection_ends_all_of_its_messages_are_told() {
         ("RST by the client", plus(&[end(C2S, RST)])),
         ("RST by the server", plus(&[end(S2C, RST)])),
         ("RST without ACK", plus(&[end(C2S, 4)])),
+        ("RST ahead of data", early(RST, 4)),
+        ("RST far ahead of data", early(RST, 12)),
         ("RST twice", plus(&[end(C2S, RST), end(C2S, RST)])),
         ("FIN, then RST", fin_and(C2S, RST)),
         ("FIN, then RST by the other", fin_and(S2C, RST)),

@@ -21,6 +21,8 @@ pub(super) struct Conn {
     initial: [Option<u32>; 2],
     /// Who sent a FIN first.
     closer: Option<usize>,
+    /// A RST that came ahead of bytes that precede it.
+    reset: Option<Reset>,
     /// When its last segment came, as the table counts.
     pub(super) seen_at: u64,
 }
@@ -32,6 +34,20 @@ pub(super) struct Tcp {
     /// Bytes held beyond holes.
     pub(super) held: usize,
 }
+
+/// A RST that came ahead of bytes that precede it: captures have packets in another order than they were sent.
+#[derive(Debug, Clone, Copy)]
+struct Reset {
+    side: usize,
+    /// Up to where it, and what it acknowledges, says that there are bytes.
+    sequence: u32,
+    acknowledged: Option<u32>,
+    /// Packets to wait still.
+    patience: u8,
+}
+
+/// Packets of the connection to wait behind such a RST.
+const PATIENCE: u8 = 16;
 
 /// What is to become of a connection behind a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +69,7 @@ impl Conn {
             network: Network::default(),
             initial: [None, None],
             closer: None,
+            reset: None,
             seen_at,
         }
     }
@@ -128,7 +145,14 @@ impl Conn {
                 let finding = network::reset(self.content.direction(side));
                 out(Traffic::Trouble { flow: Some(flow), place, finding });
             }
-            return Fate::Over(self.content.closed_by(by), how);
+            let acknowledged = segment.has(ACK).then_some(segment.ack);
+            let reset = Reset { side, sequence: segment.seq, acknowledged, patience: PATIENCE };
+            if self.reset.is_none() && self.lacks(&reset) {
+                self.halves[side].fin(segment.seq);
+                self.reset = Some(reset);
+            } else {
+                return Fate::Over(self.content.closed_by(by), how);
+            }
         }
         let fate = self.fate();
         if fate == Fate::Open {
@@ -143,7 +167,10 @@ impl Conn {
 
     /// The connection goes on, unless it has shown itself to be something else or both directions have ended.
     #[inline]
-    fn fate(&self) -> Fate {
+    fn fate(&mut self) -> Fate {
+        if self.reset.is_some() {
+            return self.after_reset();
+        }
         if self.content.is_other()
             || self.closer.is_some() && self.halves.iter().all(Half::finished)
         {
@@ -151,6 +178,26 @@ impl Conn {
             return Fate::Over(by, CloseKind::Fin);
         }
         Fate::Open
+    }
+
+    /// Whether bytes that precede a RST have not come.
+    fn lacks(&self, reset: &Reset) -> bool {
+        let Reset { side, sequence, acknowledged, .. } = *reset;
+        let [own, other] = [&self.halves[side], &self.halves[1 - side]];
+        !own.reaches(sequence) || acknowledged.is_some_and(|sequence| !other.reaches(sequence))
+    }
+
+    /// One more packet has come since a RST ahead of others.
+    #[cold]
+    fn after_reset(&mut self) -> Fate {
+        let Some(reset) = &mut self.reset else { return Fate::Open };
+        reset.patience -= 1;
+        let reset = *reset;
+        if reset.patience > 0 && self.lacks(&reset) && !self.content.is_other() {
+            return Fate::Open;
+        }
+        let (by, how) = self.last();
+        Fate::Over(by, how)
     }
 
     #[inline]
@@ -226,9 +273,11 @@ impl Conn {
 
     /// How it ends with the capture.
     pub(super) fn last(&self) -> (ClosedBy, CloseKind) {
-        match self.closer {
-            Some(closer) => (self.content.closed_by(closer), CloseKind::Fin),
-            None => (ClosedBy::CaptureEnd, CloseKind::End),
+        let reset = self.reset.map(|reset| reset.side);
+        match (self.closer, reset) {
+            (Some(closer), _) => (self.content.closed_by(closer), CloseKind::Fin),
+            (None, Some(side)) => (self.content.closed_by(side), CloseKind::Rst),
+            (None, None) => (ClosedBy::CaptureEnd, CloseKind::End),
         }
     }
 }

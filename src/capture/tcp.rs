@@ -126,6 +126,12 @@ impl Half {
         self.fin.is_some_and(|end| self.position >= end)
     }
 
+    /// Whether the bytes before `sequence` are out, as far as it belongs to this stream.
+    pub(super) fn reaches(&self, sequence: u32) -> bool {
+        let ahead = i64::from(sequence.wrapping_sub(self.next).cast_signed());
+        !self.started || ahead <= 0 || ahead > FAR
+    }
+
     fn position_of(&self, sequence: u32) -> Option<u64> {
         let distance = i64::from(sequence.wrapping_sub(self.next).cast_signed());
         self.position.checked_add_signed(distance)

@@ -434,7 +434,13 @@ impl Reader {
         let slot = match found {
             Some(slot) => slot,
             None if header.format >= 2 => {
-                let kind = LossKind::NoPriorHeader { format: header.format, chunk_stream_id: id };
+                // Behind a loss the header that it inherits from is what was lost.
+                let format = header.format;
+                let kind = if self.after_loss {
+                    LossKind::Stale { format, chunk_stream_id: id }
+                } else {
+                    LossKind::NoPriorHeader { format, chunk_stream_id: id }
+                };
                 return Err(Loss { offset: self.offset, kind });
             }
             None => {
