@@ -31,12 +31,16 @@ pub struct Limits {
     /// Other TCP connections remembered from a capture (default 262,144), a few bytes each. Over it they are forgotten,
     /// which costs looking at them again and nothing else.
     pub other_connections: usize,
-    /// Bytes of the largest record read from a capture file (default 16 MiB). A longer one counts as damage and is
+    /// Bytes of the largest record read from a capture file, or of the payload of the largest tag read from an FLV file
+    /// (default 16 MiB, which no tag can be longer than). A longer one counts as damage and is
     /// searched for the next record, so that a wrong length costs its neighbourhood only.
     pub record_bytes: usize,
     /// Bytes that a zstd frame may look back (default 128 MiB: what `zstd` itself unpacks, and `--long` asks for). A
     /// frame that wants more counts as damage. It is a power of two. gzip and lz4 look back 32 and 64 KiB.
     pub unpack_window: usize,
+    /// Bytes looked at of a file that is no capture, to tell whether it is one direction of an RTMP connection, and which
+    /// (default 64 KiB). What shows itself later is not seen: the direction is then taken for the client's.
+    pub lookahead_bytes: usize,
     /// Interfaces remembered per section of a pcapng file (default 65,536). Packets of later ones are skipped.
     pub interfaces: usize,
     /// Bytes held of IP fragments whose datagram is not yet complete (default 4 MiB). Over it the oldest datagram goes.
@@ -80,6 +84,7 @@ impl Default for Limits {
             other_connections: 262_144,
             record_bytes: 16 << 20,
             unpack_window: 128 << 20,
+            lookahead_bytes: 64 << 10,
             interfaces: 65_536,
             fragment_bytes: 4 << 20,
             fragment_datagrams: 1_024,

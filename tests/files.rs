@@ -81,7 +81,7 @@ fn read(source: impl Read) -> Result<Contents, Error> {
         match reader.next() {
             Ok(Some(Item::Packet(packet))) => all.packets.push(packet.data.to_vec()),
             Ok(Some(Item::Trouble(trouble))) => all.troubles.push(trouble),
-            Ok(Some(Item::Secrets { .. })) => {}
+            Ok(Some(_)) => {}
             Ok(None) => return Ok(all),
             Err(error) => {
                 all.error = Some(error.to_string());

@@ -46,7 +46,7 @@ const TABLE: &[Row] = &[
     // Connections: Traffic in, Records out.
     row("inspect", &["Limits", "proto"], &["bytes"]),
     row("inspect::finding", &[], &[]),
-    row("inspect::traffic", &["inspect::Finding", "proto::Direction"], &[]),
+    row("inspect::traffic", &["inspect::Finding", "proto::Direction", "proto::chunk"], &[]),
     row("inspect::resync", &["proto::chunk"], &[]),
 
     // Capture files to Traffic: of the inspection they know the way in, never the inspector or its records.
@@ -54,6 +54,14 @@ const TABLE: &[Row] = &[
         "Limits", "proto::Direction", "proto::fault", "proto::proxy",
         "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::GapCause", "inspect::CloseKind",
         "inspect::ClosedBy", "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
+    ], &[]),
+    row("capture::file", &[
+        "capture", "Limits", "inspect::Opened", "inspect::Transport", "proto::Direction", "proto::Span", "proto::chunk",
+    ], &[]),
+    // What tells RTMP from other bytes is the protocol itself.
+    row("capture::file::raw", &[
+        "capture", "Limits", "inspect::Framing", "inspect::framing", "proto::Direction", "proto::chunk",
+        "proto::handshake", "proto::message", "proto::proxy",
     ], &[]),
     row("capture::link", &[], &["pcap_file"]),
     row("capture::file::compressed", &["Limits"], &["flate2", "lz4_flex", "zstd"]),

@@ -341,7 +341,7 @@ fn opens_handshake(bytes: &[u8]) -> bool {
 }
 
 /// Whether what may be C0 and C1 is rather the header of a format 0 chunk.
-fn opens_chunk(bytes: &[u8]) -> bool {
+pub(super) fn opens_chunk(bytes: &[u8]) -> bool {
     bytes.get(7).is_some_and(|&type_id| matches!(type_id, 1..=6 | 8 | 9 | 15..=20 | 22))
         && bytes.get(9..12).is_some_and(|high| high == [0, 0, 0] || high == [0, 0, 1])
         && bytes.get(4) == Some(&0)

@@ -9,9 +9,9 @@ use super::file::{Broken, Compression};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The first bytes are neither pcap nor pcapng.
+    /// The first bytes are of none of the formats that are read.
     NotACapture(Foreign),
-    /// The file is compressed, and what it unpacks to is neither pcap nor pcapng.
+    /// The file is compressed, and what it unpacks to is of none of the formats that are read.
     NoCaptureInside(Compression, Foreign),
     /// The file is compressed, and cannot be unpacked as far as a capture would begin.
     CannotUnpack(Broken),
@@ -27,13 +27,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotACapture(foreign) => write!(f, "not a pcap or pcapng capture: {foreign}"),
+            Self::NotACapture(foreign) => write!(f, "it is no {READ}: {foreign}"),
             Self::NoCaptureInside(format, foreign) => {
-                write!(
-                    f,
-                    "no pcap or pcapng capture inside its {} data: {foreign}",
-                    format.as_str()
-                )
+                write!(f, "there is no {READ} inside its {} data: {foreign}", format.as_str())
             }
             Self::CannotUnpack(broken) => broken.fmt(f),
             Self::Io { operation, source } => write!(f, "cannot {operation}: {source}"),
@@ -50,6 +46,9 @@ impl std::error::Error for Error {
     }
 }
 
+/// What is read.
+const READ: &str = "pcap, pcapng or FLV file, nor one direction of an RTMP connection";
+
 /// What a file that is no capture looks like, judged by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,7 +60,7 @@ pub enum Foreign {
         /// Bytes there.
         had: usize,
     },
-    /// pcap or pcapng, but the file header itself cannot be read.
+    /// pcap, pcapng or FLV, but the file header itself cannot be read.
     Header,
     /// Compressed data inside of compressed data, of which one layer is unpacked.
     Again(Compression),
@@ -87,7 +86,7 @@ impl Foreign {
     /// Names what `head`, the first bytes of a file, looks like.
     #[must_use]
     pub fn of(head: &[u8]) -> Self {
-        const MEDIA: &str = "give the network capture of the stream, not its recording";
+        const MEDIA: &str = "give the network capture of the stream, or its recording as FLV";
         const CONVERT: &str = "convert it with: editcap -F pcapng IN OUT";
         const WRONG: &str = "give a file written by tcpdump, dumpcap or Wireshark";
         let known = |format, remedy| Self::Known { format, remedy };
@@ -100,7 +99,6 @@ impl Foreign {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => packed("xz", "xz -dc"),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => packed("bzip2", "bzip2 -dc"),
             [b'P', b'K', 3, 4, ..] => packed("zip", "unzip -p"),
-            [b'F', b'L', b'V', ..] => known("an FLV file", MEDIA),
             [_, _, _, _, b'f', b't', b'y', b'p', ..] => known("an MP4 file", MEDIA),
             [0x1a, 0x45, 0xdf, 0xa3, ..] => known("a Matroska or WebM file", MEDIA),
             [0x47, ..] if head.get(188) == Some(&0x47) => known("an MPEG-TS file", MEDIA),
@@ -171,7 +169,6 @@ mod tests {
             (&b""[..], "empty"),
             (b"\x1f\x8b\x08\x00", "gzip data again"),
             (b"\xfd7zXZ\x00", "xz -dc FILE"),
-            (b"FLV\x01\x05\x00\x00\x00\x09", "an FLV file"),
             (b"\x7fELF\x02\x01", "an ELF file"),
             (b"\x00\x00\x00\x20ftypisom", "an MP4 file"),
             (&ts, "an MPEG-TS file"),

@@ -89,6 +89,11 @@ impl Flows {
         }
     }
 
+    /// The number of the next connection, which is given away.
+    pub(super) const fn next_number(&mut self) -> FlowId {
+        self.shared.number()
+    }
+
     /// RTMP connections seen so far.
     #[must_use]
     pub(super) const fn opened(&self) -> u32 {

@@ -1,4 +1,4 @@
-//! Capture files to [`Traffic`]. No RTMP decoding, no tokio.
+//! Capture files to [`Traffic`]. No RTMP decoding beyond telling what a file is, no tokio.
 
 mod conn;
 mod content;
@@ -19,8 +19,9 @@ pub use flows::{Choice, FlowCounts};
 pub use link::LinkType;
 
 use crate::Limits;
-use crate::inspect::{Finding, Place, Severity, Traffic};
-use file::{Item, Packet};
+use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Severity, Traffic};
+use crate::proto::Direction;
+use file::{Broken, Item, Packet, Trouble, TroubleKind};
 use flows::Flows;
 use fragments::Fragments;
 use packet::Parsed;
@@ -33,6 +34,8 @@ pub struct Captures {
     unknown_links: HashSet<LinkType>,
     counts: Counts,
     last: Place,
+    /// The connection that the file being read is by itself.
+    single: Option<FlowId>,
 }
 
 /// What was seen besides RTMP.
@@ -64,6 +67,7 @@ impl Captures {
             unknown_links: HashSet::new(),
             counts: Counts::default(),
             last: Place::default(),
+            single: None,
         }
     }
 
@@ -73,22 +77,48 @@ impl Captures {
         match item {
             Item::Packet(packet) => self.packet(packet, file, out),
             Item::Trouble(trouble) => {
-                let code = match trouble.kind {
-                    file::TroubleKind::Truncated { .. }
-                    | file::TroubleKind::Packed(file::Broken { damage: None, .. }) => {
-                        "capture.truncated"
-                    }
-                    _ => "capture.damaged",
-                };
-                let finding = Finding::new(
-                    code,
-                    Severity::Warning,
-                    format!("the capture is damaged {trouble}"),
-                );
-                let place = Place { at: self.last.at, frame: None, file };
-                out(Traffic::Trouble { flow: None, place, finding });
+                let flow = self.single;
+                let at = if flow.is_some() { None } else { self.last.at };
+                let place = Place { at, frame: None, file };
+                out(Traffic::Trouble { flow, place, finding: finding(trouble) });
             }
             Item::Secrets { .. } => {}
+            item => self.single(item, file, out),
+        }
+    }
+
+    /// What a file gives that is one connection by itself. It has no clock and no packets.
+    fn single(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut impl FnMut(Traffic<'_>)) {
+        let place = Place { file, ..Place::default() };
+        if let Item::Opened(opened) = *item {
+            // Only where the file before could not be read to its end.
+            self.close_single(place, out);
+            let flow = self.flows.next_number();
+            self.single = Some(flow);
+            out(Traffic::Opened { flow, place, opened });
+            return;
+        }
+        let Some(flow) = self.single else { return };
+        match *item {
+            Item::Tag { ref message, encrypted } => {
+                let direction = Direction::ClientToServer;
+                out(Traffic::Message { flow, place, direction, message, encrypted });
+            }
+            Item::Bytes { direction, data } => {
+                out(Traffic::Bytes { flow, place, direction, data });
+            }
+            Item::Ended { direction } => {
+                out(Traffic::Ended { flow, place, direction });
+                self.close_single(place, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn close_single(&mut self, place: Place, out: &mut impl FnMut(Traffic<'_>)) {
+        if let Some(flow) = self.single.take() {
+            let (by, how) = (ClosedBy::CaptureEnd, CloseKind::End);
+            out(Traffic::Closed { flow, place, by, how });
         }
     }
 
@@ -138,6 +168,7 @@ impl Captures {
 
     /// The captures are over, and with them every connection.
     pub fn finish(&mut self, out: &mut impl FnMut(Traffic<'_>)) {
+        self.close_single(Place::default(), out);
         self.flows.finish(self.last, out);
     }
 
@@ -150,5 +181,25 @@ impl Captures {
             flows: self.flows.counts(),
             ..self.counts
         }
+    }
+}
+
+/// What is said of something that cannot be read as it should.
+#[cold]
+fn finding(trouble: &Trouble) -> Finding {
+    let (code, what) = match trouble.kind {
+        TroubleKind::Truncated { .. } | TroubleKind::Packed(Broken { damage: None, .. }) => {
+            ("capture.truncated", "the capture is damaged")
+        }
+        TroubleKind::NoTags { .. } => ("flv.damaged", "the FLV file is damaged"),
+        TroubleKind::BackPointer { .. } => ("flv.prev-tag-size", "the FLV file contradicts itself"),
+        TroubleKind::FlvHeader { .. } => ("flv.header", "the FLV file contradicts itself"),
+        _ => ("capture.damaged", "the capture is damaged"),
+    };
+    let finding = Finding::new(code, Severity::Warning, format!("{what} {trouble}"));
+    match trouble.kind {
+        TroubleKind::BackPointer { .. } => finding.spec("FLV 10.1 §E.3"),
+        TroubleKind::FlvHeader { .. } => finding.spec("FLV 10.1 §E.2"),
+        _ => finding,
     }
 }

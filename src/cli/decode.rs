@@ -22,7 +22,8 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
     let several = files.len() > 1;
     // The file that grows is the last: those before it are its finished parts.
     let open = |index: usize| {
-        open(&files[index], decode.follow && index + 1 == files.len(), &stop, &limits)
+        let follow = decode.follow && index + 1 == files.len();
+        open(&files[index], follow, decode.decode_as, &stop, &limits)
     };
     // The first file is opened before anything is printed: the usual mistake gets a message and nothing else.
     let mut first = Some(match open(0) {
@@ -101,10 +102,20 @@ struct Opened {
     total: Option<u64>,
 }
 
-fn open(path: &Path, follow: bool, stop: &Stop, limits: &Limits) -> Result<Opened, Failure> {
+fn open(
+    path: &Path,
+    follow: bool,
+    decode_as: Option<DecodeAs>,
+    stop: &Stop,
+    limits: &Limits,
+) -> Result<Opened, Failure> {
     let (input, total) = Input::open(path, follow, stop)
         .map_err(|error| Failure::io(format!("cannot open {}", path.display()), error))?;
-    let reader = Reader::with_limits(input, limits).map_err(|error| unreadable(path, error))?;
+    let reader = match decode_as {
+        Some(DecodeAs::Rtmp) => Reader::forced(input, limits),
+        None => Reader::with_limits(input, limits),
+    };
+    let reader = reader.map_err(|error| unreadable(path, error))?;
     Ok(Opened { reader, total })
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use super::say;
+use crate::capture::file::Paused;
 
 /// Set by the first Ctrl-C or SIGTERM; the second ends the program at once.
 #[derive(Debug, Clone, Default)]
@@ -143,6 +144,7 @@ impl Growing {
 impl Read for Growing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut over = None;
+        let mut looks = 0;
         while !self.ended {
             let n = self.file.read(buffer)?;
             if n > 0 {
@@ -158,6 +160,10 @@ impl Read for Growing {
             if self.stop.is_set() {
                 self.ended = true;
             } else if over.is_none() {
+                looks += 1;
+                if looks > PATIENCE {
+                    return Err(Paused.into());
+                }
                 std::thread::sleep(LOOK);
             }
         }
@@ -222,6 +228,8 @@ const BLOCK: usize = 64 << 10;
 const BLOCKS: usize = 8;
 /// How often a waiting read looks for a signal, or for growth.
 const LOOK: Duration = Duration::from_millis(100);
+/// Looks without anything new after which the source is said to pause.
+const PATIENCE: u32 = 5;
 
 impl Pipe {
     fn new(mut source: impl Read + Send + 'static, stop: &Stop) -> Self {
@@ -248,13 +256,19 @@ impl Pipe {
 
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut looks = 0;
         while self.block.is_empty() && !self.ended {
             match self.blocks.recv_timeout(LOOK) {
                 Ok(block) => {
                     self.block = block?;
                     self.ended = self.block.is_empty();
                 }
-                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
+                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {
+                    looks += 1;
+                    if looks >= PATIENCE {
+                        return Err(Paused.into());
+                    }
+                }
                 Err(_) => self.ended = true,
             }
         }

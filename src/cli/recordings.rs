@@ -87,14 +87,24 @@ impl Recordings {
         }
         if let Some((recorder, path)) = self.pcapng.take() {
             let (packets, unrecorded) = (recorder.packets(), recorder.unrecorded());
+            let unsent = recorder.unsent();
             match recorder.finish() {
                 Ok(_) if self.quiet => {}
                 Ok(_) => {
+                    let tags = match unsent {
+                        0 => String::new(),
+                        n => format!(
+                            "; {n} tags of FLV files are not in it, since they were on no connection"
+                        ),
+                    };
                     let lost = match unrecorded {
                         0 => String::new(),
                         n => format!("; {n} bytes behind gaps of unknown length are not in it"),
                     };
-                    say(&format!("rtmpctl: wrote {} ({packets} packets{lost})", path.display()));
+                    say(&format!(
+                        "rtmpctl: wrote {} ({packets} packets{lost}{tags})",
+                        path.display()
+                    ));
                 }
                 Err(error) => {
                     self.failed =

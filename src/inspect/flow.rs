@@ -7,6 +7,7 @@ use super::track::Tracks;
 use super::{Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport};
 use crate::Limits;
 use crate::proto::chunk;
+use crate::proto::fault::Fault;
 use crate::proto::handshake::{self, Packet, Side, digest};
 use crate::proto::message::{self, Body, Kind};
 use crate::proto::{Direction, Span};
@@ -34,6 +35,8 @@ pub(super) struct Facts {
     findings: [u64; 3],
     seen: Vec<(&'static str, u32)>,
     gaps: (u64, u64),
+    /// Bytes of each direction's messages that came without chunks.
+    carried: [u64; 2],
     /// The handshake of each direction, kept until both are complete.
     handshakes: [Option<handshake::Reader>; 2],
 }
@@ -93,6 +96,7 @@ impl Flow {
                 findings: [0; 3],
                 seen: Vec::new(),
                 gaps: (0, 0),
+                carried: [0, 0],
                 handshakes: [None, None],
             },
             counted: 0,
@@ -111,6 +115,28 @@ impl Flow {
     #[inline]
     pub(super) fn bytes(&mut self, direction: Direction, data: &[u8], emit: &mut Emitter<'_>) {
         self.lanes[direction.index()].bytes(data, &mut self.facts, emit);
+    }
+
+    /// A message that came without chunks. Of its payload no more is looked at than the chunk reader would have kept.
+    pub(super) fn message(
+        &mut self,
+        direction: Direction,
+        message: &chunk::Message<'_>,
+        encrypted: bool,
+        emit: &mut Emitter<'_>,
+    ) {
+        self.facts.carried[direction.index()] += message.span.len();
+        let keep = emit.options.keep(emit.limits);
+        let mut raw = *message;
+        let head = &raw.payload[..raw.payload.len().min(keep.head)];
+        if !encrypted && !(keep.whole)(raw.type_id, head) {
+            raw.payload = head;
+        }
+        if encrypted {
+            self.facts.encrypted(direction, &raw, emit);
+        } else {
+            self.facts.message(direction, &raw, emit);
+        }
     }
 
     pub(super) fn gap(
@@ -167,7 +193,7 @@ impl Flow {
             client_software: facts.session.client_software,
             server_software: facts.session.server_software,
             duration: facts.latest.zip(facts.began).map(|(latest, began)| latest - began),
-            bytes: [self.lanes[0].received(), self.lanes[1].received()],
+            bytes: [0, 1].map(|index| self.lanes[index].received() + facts.carried[index]),
             messages: facts.messages,
             tracks: facts.tracks.finish(),
             findings: facts.findings,
@@ -175,6 +201,21 @@ impl Flow {
         };
         emit.record(None, None, Event::Summary(&summary));
     }
+}
+
+/// Bytes of an encrypted tag's payload that are not: the codec's header (FLV 10.1 §E.4.1).
+fn clear_length(type_id: u8, payload: &[u8]) -> usize {
+    let header = match (type_id, payload.first()) {
+        (8, Some(first)) => match first >> 4 {
+            9 => 5,
+            10 => 2,
+            _ => 1,
+        },
+        (9, Some(first)) if first & 0x80 != 0 || first & 0x0f == 7 => 5,
+        (9, Some(_)) => 1,
+        _ => 0,
+    };
+    header.min(payload.len())
 }
 
 const SESSION_FULL: &str = "limit.session-bytes";
@@ -202,6 +243,7 @@ impl Facts {
             raw,
             kind,
             body: &body,
+            encrypted: false,
             malformed: fault.as_ref(),
             reply_to,
             masked: &[],
@@ -215,6 +257,50 @@ impl Facts {
         if self.session.crossed || self.tracks.crossed {
             self.crossed(emit);
         }
+    }
+
+    /// A message whose payload is encrypted: what stands in front of it says the codec, and nothing more.
+    #[cold]
+    fn encrypted(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        emit: &mut Emitter<'_>,
+    ) {
+        let kind = Kind::of(raw.type_id);
+        self.messages[direction.index()][kind as usize] += 1;
+        let clear = clear_length(raw.type_id, raw.payload);
+        let mut body = Body::Opaque;
+        let head = &raw.payload[..clear];
+        // Faults in it are the missing payload's.
+        let _ = message::decode_into(raw.type_id, head, clear as u32, emit.limits, &mut body);
+        let hidden = raw.payload.len() - clear;
+        match &mut body {
+            Body::Audio(audio) => audio.data_length = hidden,
+            Body::Video(video) => video.data_length = hidden,
+            _ => {}
+        }
+        self.tracks.count(direction, raw, &body, emit.limits);
+        let fault = Fault::broken(clear, "payload", "it is encrypted");
+        let record = super::record::MessageRecord {
+            raw,
+            kind,
+            body: &body,
+            encrypted: true,
+            malformed: Some(&fault),
+            reply_to: None,
+            masked: &[],
+        };
+        let seq = emit.record(Some(direction), Some(raw.span), Event::Message(record));
+        let text = format!(
+            "the {} tag of {} bytes is encrypted (filter bit): its content cannot be read",
+            kind.as_str(),
+            raw.length
+        );
+        let finding = Finding::new("flv.encrypted", Severity::Error, text)
+            .spec("FLV 10.1 §E.4.1, annex F")
+            .about(seq);
+        self.report(Some(direction), Some(raw.span), finding, emit);
     }
 
     /// A limit of what is remembered was crossed: said once, then counted no more.
@@ -263,7 +349,7 @@ impl Facts {
         &mut self,
         direction: Direction,
         raw: &chunk::Message<'_>,
-        fault: &crate::proto::fault::Fault,
+        fault: &Fault,
         seq: u64,
         emit: &mut Emitter<'_>,
     ) {

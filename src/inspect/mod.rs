@@ -19,6 +19,7 @@ pub use record::{
     Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media,
     MessageRecord, Record, Summary, Track,
 };
+pub use resync::{Framing, framing};
 pub use traffic::{
     Arrival, CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport,
 };
@@ -138,6 +139,7 @@ impl Inspector {
         let (id, place) = match *traffic {
             Traffic::Opened { flow, place, .. }
             | Traffic::Bytes { flow, place, .. }
+            | Traffic::Message { flow, place, .. }
             | Traffic::Gap { flow, place, .. }
             | Traffic::Ended { flow, place, .. }
             | Traffic::Closed { flow, place, .. } => (flow, place),
@@ -156,6 +158,11 @@ impl Inspector {
             Traffic::Opened { opened, .. } => {
                 let flow = Box::new(Flow::open(opened, &mut emit));
                 self.flows.insert(id, flow);
+            }
+            Traffic::Message { direction, message, encrypted, .. } => {
+                if let Some(flow) = self.flows.get_mut(&id) {
+                    flow.message(direction, message, encrypted, &mut emit);
+                }
             }
             Traffic::Gap { direction, length, cause, .. } => {
                 if let Some(flow) = self.flows.get_mut(&id) {

@@ -134,6 +134,8 @@ pub struct MessageRecord<'a> {
     pub kind: Kind,
     /// What it says.
     pub body: &'a Body,
+    /// Whether its payload is encrypted, as the tags of an FLV file can be.
+    pub encrypted: bool,
     /// What could not be read of it.
     pub malformed: Option<&'a Fault>,
     /// The `seq` of the call that it answers.

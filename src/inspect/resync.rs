@@ -9,6 +9,38 @@ use walk::{Trusted, Walk, start_bits, walk};
 
 use crate::proto::chunk::{DEFAULT_CHUNK_SIZE, Inherited, MAX_CHUNK_SIZE, Reader, Stream, header};
 
+/// Whether bytes of unknown origin begin with chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// They do, beyond chance.
+    Chunks {
+        /// The chunk size that holds.
+        chunk_size: u32,
+        /// The longest message for which that is shown.
+        proven: u32,
+    },
+    /// The first header could be one. More bytes may prove it.
+    Open,
+    /// They do not.
+    No,
+}
+
+/// Judges whether the first of `bytes` begins a chunk: by the headers that follow from it. `ended`: there are no more.
+#[must_use]
+pub fn framing(bytes: &[u8], ended: bool) -> Framing {
+    if bytes.is_empty() || bytes.len() >= LONGEST && !starts(bytes) {
+        return Framing::No;
+    }
+    let known = Known { reader: None, chunk_size: None, likely: None };
+    let mut fuel = 1 << 20;
+    match judge(bytes, 0, None, &known, ended, &mut fuel) {
+        Verdict::Place(Found { chunk_size, proven, .. }) => Framing::Chunks { chunk_size, proven },
+        Verdict::Open => Framing::Open,
+        Verdict::No if bytes.len() < LONGEST && !ended => Framing::Open,
+        Verdict::No => Framing::No,
+    }
+}
+
 /// What is known before the search.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Finding;
-use crate::proto::Direction;
+use crate::proto::{Direction, chunk};
 
 /// A connection's number: 1, 2, 3 … in order of appearance.
 pub type FlowId = u32;
@@ -44,6 +44,19 @@ pub enum Traffic<'a> {
         direction: Direction,
         /// The bytes, borrowed from the source's buffer.
         data: &'a [u8],
+    },
+    /// A message that came whole and without chunks: the tag of an FLV file.
+    Message {
+        /// The connection.
+        flow: FlowId,
+        /// Where.
+        place: Place,
+        /// Which way.
+        direction: Direction,
+        /// The message, its span in the file. All of its payload is there.
+        message: &'a chunk::Message<'a>,
+        /// Whether the payload is encrypted behind the codec's header.
+        encrypted: bool,
     },
     /// The next bytes of one direction are missing.
     Gap {

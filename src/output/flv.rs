@@ -11,7 +11,7 @@
 //!   are part of what was sent and players skip them;
 //! - data messages as script tags, without the `@setDataFrame` that only tells a server to keep them, and without the
 //!   format byte of type 15; `@clearDataFrame` is such an order itself and is left out;
-//! - no message of which bytes are missing. They are counted.
+//! - no message of which bytes are missing, and no encrypted tag of a file that was read. They are counted.
 //!
 //! Aggregates are not looked into: the messages inside are records of their own.
 //!
@@ -224,7 +224,9 @@ impl Recorder {
 
     fn media(&mut self, key: Key, message: &MessageRecord<'_>) -> io::Result<()> {
         let raw = &message.raw;
-        let whole = raw.damaged.is_empty() && raw.payload.len() == raw.length as usize;
+        let whole = raw.damaged.is_empty()
+            && raw.payload.len() == raw.length as usize
+            && !message.encrypted;
         let stream = match self.streams.get_mut(&key) {
             Some(stream) => stream,
             None if !begins(key.1, message) => return Ok(()),
@@ -245,6 +247,8 @@ impl Recorder {
         let (kind, data) = match message.kind {
             Kind::Audio => (AUDIO, raw.payload),
             Kind::Video => (VIDEO, raw.payload),
+            // What was in a file stays as it was there.
+            _ if raw.chunks == 0 => (SCRIPT, raw.payload),
             _ => match script(raw.type_id, raw.payload) {
                 Some(data) => (SCRIPT, data),
                 None => return Ok(()),
@@ -350,6 +354,7 @@ impl Recorder {
 /// Whether a message is reason enough to begin a file. Servers send data of their own on streams that never carry media.
 fn begins(direction: Direction, message: &MessageRecord<'_>) -> bool {
     match message.body {
+        Body::Data(_) if message.raw.chunks == 0 => true,
         Body::Data(data) => {
             data.metadata().is_some()
                 || direction == Direction::ClientToServer && data.name() != "@clearDataFrame"

@@ -11,6 +11,8 @@
 //!   to go on with. A packet with a comment says so (packets without a time cannot have one), and what came after is
 //!   counted ([`Recorder::unrecorded`]);
 //! - a connection that neither side closed is left open;
+//! - the tags of a file ([`Traffic::Message`]) were not on a connection, so they are only counted
+//!   ([`Recorder::unsent`]);
 //! - findings of the source itself ([`Traffic::Trouble`]) are not traffic.
 
 use std::borrow::Cow;
@@ -30,7 +32,7 @@ use pcap_file::pcapng::blocks::simple_packet::SimplePacketBlock;
 use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 use pcap_file::{DataLink, Endianness};
 
-use crate::inspect::{Arrival, CloseKind, ClosedBy, FlowId, GapCause, Traffic};
+use crate::inspect::{Arrival, CloseKind, ClosedBy, FlowId, GapCause, Opened, Traffic, Transport};
 use crate::proto::Direction;
 
 /// The most bytes in one segment: what an IPv4 packet holds, and no longer a number than IPv6 has.
@@ -85,6 +87,7 @@ pub struct Recorder<W: Write> {
     packet: Vec<u8>,
     packets: u64,
     unrecorded: u64,
+    unsent: u64,
 }
 
 /// One connection being recorded.
@@ -143,7 +146,14 @@ impl<W: Write> Recorder<W> {
             options: vec![InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO)],
         };
         file.write_pcapng_block(interface).map_err(writing)?;
-        Ok(Self { file, flows: HashMap::new(), packet: Vec::new(), packets: 0, unrecorded: 0 })
+        Ok(Self {
+            file,
+            flows: HashMap::new(),
+            packet: Vec::new(),
+            packets: 0,
+            unrecorded: 0,
+            unsent: 0,
+        })
     }
 
     /// Records one thing that happened.
@@ -152,6 +162,7 @@ impl<W: Write> Recorder<W> {
     /// The output cannot be written to. The file is then not to be written to any more.
     pub fn traffic(&mut self, traffic: &Traffic<'_>) -> io::Result<()> {
         match *traffic {
+            Traffic::Opened { opened: Opened { transport: Transport::Flv, .. }, .. } => Ok(()),
             Traffic::Opened { flow: id, place, opened } => {
                 // What has no addresses gets some that stand for none.
                 let client = opened.client.unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
@@ -159,6 +170,10 @@ impl<W: Write> Recorder<W> {
                 let mut flow = Flow::new(id, client, server);
                 self.open(&mut flow, place.at, opened.from_start)?;
                 self.flows.insert(id, flow);
+                Ok(())
+            }
+            Traffic::Message { .. } => {
+                self.unsent += 1;
                 Ok(())
             }
             Traffic::Bytes { flow, place, direction, data } => {
@@ -188,6 +203,12 @@ impl<W: Write> Recorder<W> {
     #[must_use]
     pub const fn unrecorded(&self) -> u64 {
         self.unrecorded
+    }
+
+    /// Messages that came without chunks and are not in the recording.
+    #[must_use]
+    pub const fn unsent(&self) -> u64 {
+        self.unsent
     }
 
     /// Hands what is buffered to the output. The file is whole after it.

@@ -113,6 +113,7 @@ impl Lines {
             body,
             malformed,
             reply_to: None,
+            encrypted: false,
             masked: &[],
         }));
     }
@@ -572,6 +573,7 @@ fn amf(lines: &mut Lines) {
         kind: Kind::Command,
         body: &command,
         malformed: None,
+        encrypted: false,
         reply_to: Some(1),
         masked: &[],
     };
@@ -641,6 +643,7 @@ fn payloads(lines: &mut Lines) {
                     raw: &raw,
                     kind,
                     body,
+                    encrypted: false,
                     malformed: None,
                     reply_to: None,
                     masked,

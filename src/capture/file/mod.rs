@@ -1,23 +1,28 @@
-//! pcap and pcapng files to packets, read in place and leniently: damage is reported between the packets, not fatal.
+//! Files to packets, tags and bytes, read in place and leniently: damage is reported between them, not fatal.
 //!
+//! pcap and pcapng hold packets. An FLV file holds tags, a raw dump the bytes of one direction: each is one connection.
 //! What is compressed with gzip, zstd or lz4 is unpacked as it is read. The source need not seek, and it is read only when the next item is not at hand, so a live pipe stays live.
 
 mod compressed;
+mod flv;
 mod pcap;
 mod pcapng;
+mod raw;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
 use core::fmt;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 
 pub use self::compressed::{Broken, Compression};
 use self::window::Window;
 use super::error::{Error, Foreign};
 use super::link::LinkType;
 use crate::Limits;
+use crate::inspect::{Opened, Transport};
+use crate::proto::{Direction, Span, chunk};
 
 /// With so much at hand the next record is whole, short of a packet longer than any network's: half a block.
 const PLENTY: usize = 512 << 10;
@@ -36,8 +41,57 @@ pub enum Item<'a> {
         /// Their text or bytes.
         data: &'a [u8],
     },
+    /// The file is one connection by itself, which begins.
+    Opened(Opened),
+    /// A tag of an FLV file.
+    Tag {
+        /// The tag as a message of no chunks, its span in the (unpacked) file.
+        message: chunk::Message<'a>,
+        /// Whether its payload is encrypted.
+        encrypted: bool,
+    },
+    /// The next bytes of the one direction that a raw dump holds.
+    Bytes {
+        /// Which way.
+        direction: Direction,
+        /// The bytes.
+        data: &'a [u8],
+    },
+    /// What began with [`Opened`](Self::Opened) is over.
+    Ended {
+        /// The direction that had bytes or tags.
+        direction: Direction,
+    },
     /// Something in the file cannot be read as it should. Reading goes on.
     Trouble(Trouble),
+}
+
+/// What a live source may give as an error's inner value: it has no bytes now, and is to be asked again.
+///
+/// With it a raw dump of a connection that waits is decoded as far as it goes. A source that never says so only keeps
+/// its reader waiting longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paused;
+
+impl Paused {
+    /// Whether an error is this one.
+    pub(crate) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+}
+
+impl fmt::Display for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are no bytes now")
+    }
+}
+
+impl std::error::Error for Paused {}
+
+impl From<Paused> for io::Error {
+    fn from(paused: Paused) -> Self {
+        Self::new(ErrorKind::TimedOut, paused)
+    }
 }
 
 /// A packet as captured.
@@ -102,6 +156,25 @@ pub enum TroubleKind {
         /// How many bytes are left unread.
         bytes: u64,
     },
+    /// Bytes of an FLV file are no tags and were passed over.
+    NoTags {
+        /// The first byte behind them.
+        end: u64,
+        /// Whether no tag follows up to the end of the file.
+        last: bool,
+    },
+    /// A PreviousTagSize is not the size of the tag before it, which was read all the same.
+    BackPointer {
+        /// The value.
+        said: u32,
+        /// The tag's size in bytes; 0 where there is none before it.
+        size: u64,
+    },
+    /// The file header of an FLV file is not what follows it, or not what the format has.
+    FlvHeader {
+        /// What it has or says.
+        reason: String,
+    },
     /// The file is compressed, and what follows cannot be unpacked; everything before it was read.
     Packed(Broken),
 }
@@ -119,17 +192,38 @@ impl fmt::Display for Trouble {
             TroubleKind::Rest { reason, bytes } => {
                 write!(f, "{reason}; nothing readable in the last {bytes} bytes")
             }
+            TroubleKind::NoTags { end, last: false } => {
+                write!(f, "bytes {} to {end} are no tags and are skipped", self.offset)
+            }
+            TroubleKind::NoTags { end, last: true } => {
+                write!(f, "no tag begins in the rest, bytes {} to {end}", self.offset)
+            }
+            TroubleKind::BackPointer { said, size } => write!(
+                f,
+                "PreviousTagSize is {said} where the tag before it has {size} bytes; read all the same"
+            ),
+            TroubleKind::FlvHeader { reason } => write!(f, "the file header {reason}"),
             TroubleKind::Packed(broken) => broken.fmt(f),
         }
     }
 }
 
-/// Reads the packets of one capture file of either format, compressed or not.
+/// Reads one file of any of the formats, compressed or not.
 #[derive(Debug)]
 pub struct Reader<R: Read> {
     window: Window<R>,
     format: Format,
     packets: u64,
+    single: Single,
+}
+
+/// What is still to be said of a file that is one connection.
+#[derive(Debug, Clone, Copy)]
+enum Single {
+    Begins(Opened, Direction),
+    Goes(Direction),
+    /// It is over, or the file is none.
+    No,
 }
 
 /// The format at hand with its state.
@@ -137,6 +231,8 @@ pub struct Reader<R: Read> {
 enum Format {
     Pcap(pcap::Walk),
     PcapNg(pcapng::Walk),
+    Flv(flv::Walk),
+    Raw,
 }
 
 /// What one step over the file found. Positions, not slices, so that a step may go on to the next record.
@@ -156,6 +252,14 @@ enum Step {
         back: usize,
         len: usize,
     },
+    /// A tag whose header begins `back` bytes before the window and has `header` bytes.
+    Tag {
+        tag: flv::Tag,
+        back: usize,
+        header: usize,
+    },
+    /// Bytes of a raw dump, the last so many before the window.
+    Bytes(usize),
     /// Not a packet to us, but Wireshark gives it a number.
     Numbered(Option<Trouble>),
     Trouble(Trouble),
@@ -176,6 +280,19 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// The source cannot be read, or does not begin as a capture does.
     pub fn with_limits(source: R, limits: &Limits) -> Result<Self, Error> {
+        Self::open(source, limits, false)
+    }
+
+    /// The same, which takes a file of no known format for the bytes of one direction of an RTMP connection.
+    ///
+    /// # Errors
+    /// The source cannot be read, or begins like another format by name.
+    pub fn forced(source: R, limits: &Limits) -> Result<Self, Error> {
+        Self::open(source, limits, true)
+    }
+
+    fn open(source: R, limits: &Limits, forced: bool) -> Result<Self, Error> {
+        let mut single = Single::No;
         let mut window = Window::new(source, limits);
         window.fill(MAGIC).map_err(reading)?;
         let format = match window.bytes().first_chunk() {
@@ -189,14 +306,26 @@ impl<R: Read> Reader<R> {
                 window.consume(pcap::FILE_HEADER.min(window.len()));
                 walk.map(Format::Pcap)
             }
+            Some(magic) if flv::is_magic(*magic) => {
+                let walk = flv::Walk::open(&mut window, limits).map_err(reading)?;
+                let direction = Direction::ClientToServer;
+                single = Single::Begins(one_sided(true, Transport::Flv), direction);
+                walk.map(Format::Flv)
+            }
             _ => {
-                // Enough to recognise a transport stream by its second packet; a source with less has ended.
-                window.fill(256).map_err(reading)?;
-                return Err(no_capture(&mut window, None));
+                // Enough to recognise a transport stream by its second packet; a source with less has ended or pauses.
+                while window.len() < 256 && window.more().map_err(reading)? {}
+                match raw::sniff(&mut window, limits, forced).map_err(reading)? {
+                    Ok(raw::Raw { from_start, direction }) => {
+                        single = Single::Begins(one_sided(from_start, Transport::Rtmp), direction);
+                        Some(Format::Raw)
+                    }
+                    Err(foreign) => return Err(no_capture(&mut window, Some(foreign))),
+                }
             }
         };
         match format {
-            Some(format) => Ok(Self { window, format, packets: 0 }),
+            Some(format) => Ok(Self { window, format, packets: 0, single }),
             None => Err(no_capture(&mut window, Some(Foreign::Header))),
         }
     }
@@ -209,10 +338,16 @@ impl<R: Read> Reader<R> {
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "the item borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, Error> {
+        if let Single::Begins(opened, direction) = self.single {
+            self.single = Single::Goes(direction);
+            return Ok(Some(Item::Opened(opened)));
+        }
         loop {
             let step = match &mut self.format {
                 Format::Pcap(walk) => walk.step(&mut self.window),
                 Format::PcapNg(walk) => walk.step(&mut self.window),
+                Format::Flv(walk) => walk.step(&mut self.window),
+                Format::Raw => raw::step(&mut self.window),
             };
             match step.map_err(reading)? {
                 Step::Packet { time, link, original_length, back, len } => {
@@ -230,6 +365,11 @@ impl<R: Read> Reader<R> {
                 Step::Secrets { kind, back, len } => {
                     return Ok(Some(Item::Secrets { kind, data: self.window.behind(back, len) }));
                 }
+                Step::Tag { tag, back, header } => return Ok(Some(self.tag(tag, back, header))),
+                Step::Bytes(len) => {
+                    let Single::Goes(direction) = self.single else { return Ok(None) };
+                    return Ok(Some(Item::Bytes { direction, data: self.window.behind(len, len) }));
+                }
                 Step::Numbered(trouble) => {
                     self.packets += 1;
                     if let Some(trouble) = trouble {
@@ -239,13 +379,36 @@ impl<R: Read> Reader<R> {
                 Step::Trouble(trouble) => return Ok(Some(Item::Trouble(self.trouble(trouble)))),
                 Step::End => {
                     let offset = self.window.offset();
-                    return Ok(self.window.source_mut().take_broken().map(|broken| {
+                    if let Some(broken) = self.window.source_mut().take_broken() {
                         let kind = TroubleKind::Packed(broken);
-                        Item::Trouble(Trouble { offset, unpacked: true, kind })
-                    }));
+                        return Ok(Some(Item::Trouble(Trouble { offset, unpacked: true, kind })));
+                    }
+                    let single = std::mem::replace(&mut self.single, Single::No);
+                    let Single::Goes(direction) = single else { return Ok(None) };
+                    return Ok(Some(Item::Ended { direction }));
                 }
             }
         }
+    }
+
+    /// A tag whose header begins `back` bytes before the window.
+    fn tag(&self, tag: flv::Tag, back: usize, header: usize) -> Item<'_> {
+        let size = tag.size as usize;
+        let payload = self.window.behind(back - header, size.min(back - header));
+        let start = self.window.offset() - back as u64;
+        let message = chunk::Message {
+            chunk_stream_id: 0,
+            message_stream_id: tag.stream_id,
+            type_id: tag.type_id(),
+            timestamp: tag.timestamp,
+            timestamp_uncertain: false,
+            length: tag.size,
+            chunks: 0,
+            span: Span { start, end: start + (header + size) as u64 },
+            payload,
+            damaged: &[],
+        };
+        Item::Tag { message, encrypted: tag.encrypted() }
     }
 
     /// A trouble as it is told: of a compressed file, with the reason that the capture inside does not know.
@@ -267,9 +430,12 @@ impl<R: Read> Reader<R> {
     pub fn buffered(&self) -> bool {
         self.window.len() >= PLENTY
             || self.window.ended()
+            || matches!(self.single, Single::Begins(..))
             || match &self.format {
                 Format::Pcap(walk) => walk.buffered(self.window.bytes()),
                 Format::PcapNg(walk) => walk.buffered(self.window.bytes()),
+                Format::Flv(walk) => walk.buffered(self.window.bytes()),
+                Format::Raw => self.window.len() > 0,
             }
     }
 
@@ -278,6 +444,11 @@ impl<R: Read> Reader<R> {
     pub fn bytes_read(&self) -> u64 {
         self.window.source().bytes_read()
     }
+}
+
+/// The connection that a file is by itself: nobody knows whose.
+const fn one_sided(from_start: bool, transport: Transport) -> Opened {
+    Opened { client: None, server: None, from_start, transport }
 }
 
 /// Why a file that begins like this is no capture; `foreign` where that is known already.
@@ -294,7 +465,7 @@ fn no_capture<R: Read>(window: &mut Window<R>, foreign: Option<Foreign>) -> Erro
 }
 
 #[cold]
-fn reading(source: std::io::Error) -> Error {
+fn reading(source: io::Error) -> Error {
     Error::Io { operation: "read", source }
 }
 

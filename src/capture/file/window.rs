@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use super::Paused;
 use super::compressed::Source;
 use crate::Limits;
 
@@ -82,25 +83,46 @@ impl<R: Read> Window<R> {
         self.fill_slowly(need)
     }
 
+    /// Reads once; false when that brought nothing, because the source pauses or has ended.
+    pub(super) fn more(&mut self) -> io::Result<bool> {
+        let need = self.len() + 1;
+        self.fetch(need)
+    }
+
     #[cold]
     #[inline(never)]
     fn fill_slowly(&mut self, need: usize) -> io::Result<bool> {
         while self.len() < need && !self.ended {
-            self.make_room(need);
-            // Never more than a block at once: what a read brings is then still in the cache when it is walked.
-            let until = self.bytes.len().min(self.end + BLOCK);
+            self.fetch(need)?;
+        }
+        Ok(self.len() >= need)
+    }
+
+    /// One read; false where it brought nothing.
+    fn fetch(&mut self, need: usize) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.make_room(need);
+        // Never more than a block at once: what a read brings is then still in the cache when it is walked.
+        let until = self.bytes.len().min(self.end + BLOCK);
+        loop {
             match self.source.read(&mut self.bytes[self.end..until]) {
                 Ok(0) => self.ended = true,
                 // A reader that claims more than it was lent is not believed.
-                Ok(n) => self.end = (self.end + n).min(until),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Ok(n) => {
+                    self.end = (self.end + n).min(until);
+                    return Ok(true);
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) if Paused::is(&e) => {}
                 Err(e) => {
                     self.ended = true;
                     return Err(e);
                 }
             }
+            return Ok(false);
         }
-        Ok(self.len() >= need)
     }
 
     /// Makes space behind the bytes at hand. Growth follows the bytes that came, not the need that was declared.

@@ -206,7 +206,9 @@ impl Writer {
             let mut line = Line(out);
             text!(line, "kind", kind.as_str());
             number!(line, "type_id", raw.type_id);
-            number!(line, "chunk_stream_id", raw.chunk_stream_id);
+            if raw.chunks > 0 {
+                number!(line, "chunk_stream_id", raw.chunk_stream_id);
+            }
             number!(line, "message_stream_id", raw.message_stream_id);
         };
         if matches!(kind, Kind::Audio | Kind::Video) {
@@ -220,7 +222,12 @@ impl Writer {
             line.boolean("timestamp_uncertain", true);
         }
         number!(line, "length", raw.length);
-        number!(line, "chunks", raw.chunks);
+        if raw.chunks > 0 {
+            number!(line, "chunks", raw.chunks);
+        }
+        if message.encrypted {
+            line.boolean("encrypted", true);
+        }
         if !raw.damaged.is_empty() {
             line.key("damaged");
             line.list(raw.damaged, |line, span| write_span(line, *span));

@@ -28,13 +28,13 @@ pub(super) struct Frame {
     bytes: u32,
 }
 
-/// The frames of one track in one second of arrival.
+/// The frames of one track in one second of arrival, or of timestamps where nobody knows when they arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Fold {
     pub(super) key: Key,
     /// When the first came.
     pub(super) at: Arrival,
-    second: Option<i64>,
+    second: i64,
     codec: Option<Codec>,
     frames: u32,
     keys: u32,
@@ -95,14 +95,20 @@ impl Folds {
         let (Some(connection), Some(direction)) = (record.connection, record.direction) else {
             return Vec::new();
         };
-        let second = record.place.at.map(|at| at.div_euclid(1_000_000_000));
-        let over = self.take(|fold| fold.key.connection == connection && fold.second != second);
         let key = Key {
             connection,
             direction,
             message_stream_id: frame.message_stream_id,
             media: frame.media,
         };
+        // Without a clock each track has only its own seconds.
+        let clock = record.place.at.map(|at| at.div_euclid(1_000_000_000));
+        let second = clock.unwrap_or(i64::from(frame.timestamp / 1000));
+        let over = self.take(|fold| {
+            fold.key.connection == connection
+                && fold.second != second
+                && (clock.is_some() || fold.key == key)
+        });
         let fold = match self.0.iter_mut().position(|fold| fold.key == key) {
             Some(index) => &mut self.0[index],
             None => {

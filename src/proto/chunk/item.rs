@@ -46,7 +46,7 @@ pub struct Chunk {
 /// One message, put together from its chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// The chunk stream that carried it.
+    /// The chunk stream that carried it; 0 where it came without chunks.
     pub chunk_stream_id: u32,
     /// The message stream that it belongs to.
     pub message_stream_id: u32,
@@ -58,7 +58,7 @@ pub struct Message<'a> {
     pub timestamp_uncertain: bool,
     /// Payload bytes as declared and carried.
     pub length: u32,
-    /// Chunks that carried it.
+    /// Chunks that carried it; 0 where it came without any, as the tag of a file.
     pub chunks: u32,
     /// From its first header byte to its last payload byte.
     pub span: Span,

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
+use super::super::Paused;
+
 /// Compressed bytes read at once.
 const BLOCK: usize = 64 << 10;
 
@@ -105,6 +107,8 @@ impl<R: Read> Feed<R> {
                 // A reader that claims more than it was lent is not believed.
                 Ok(n) => self.end = (self.end + n).min(self.bytes.len()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                // Decompressors would take it for a failure.
+                Err(error) if Paused::is(&error) => continue,
                 Err(error) => {
                     (self.ended, self.failed) = (true, true);
                     return Err(error);

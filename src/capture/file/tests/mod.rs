@@ -62,6 +62,7 @@ pub(super) fn read_from(source: impl Read) -> All {
             }),
             Item::Secrets { kind, data } => all.secrets.push((kind, data.to_vec())),
             Item::Trouble(trouble) => all.troubles.push(trouble),
+            other => panic!("not of a packet capture: {other:?}"),
         }
     }
     assert_eq!(reader.next().unwrap(), None, "the end stays the end");
