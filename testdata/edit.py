@@ -19,6 +19,8 @@
     edit.py gre IN.pcap OUT.pcap       in GRE
     edit.py fragment IN.pcap OUT.pcap  IP packets of more than 576 bytes in fragments, some of them in
                                     reverse order
+    edit.py c2s IN.pcap OUT.raw     the bytes of the first connection's client (s2c: of its server),
+                                    as "Follow TCP Stream" saves one direction
 
 Reads pcap of Ethernet and IPv4, as tcpdump writes it on loopback. The same input gives the same output.
 """
@@ -219,6 +221,13 @@ def no_syn(data, client):
     return only(data, keep)
 
 
+def one_direction(data, name):
+    stream, holes = getattr(truth.connections(data)[0][0], name).bytes()
+    if holes:
+        raise SystemExit("the capture has holes")
+    return stream
+
+
 def main():
     what, source, target = sys.argv[1:]
     with open(source, "rb") as file:
@@ -235,6 +244,8 @@ def main():
         "vxlan": lambda: tunnelled(data, client, "vxlan"),
         "gre": lambda: tunnelled(data, client, "gre"),
         "fragment": lambda: fragment(data),
+        "c2s": lambda: one_direction(data, what),
+        "s2c": lambda: one_direction(data, what),
     }
     with open(target, "wb") as file:
         file.write(edits[what]())

@@ -611,10 +611,21 @@ cap_reordered() {
     keep network/reordered.pcap
 }
 
+# ---------------------------------------------------------------- what is no capture of packets
+cap_one_direction() {
+    local direction
+    for direction in c2s s2c; do python3 edit.py "$direction" quickstart.pcap "quickstart-$direction.raw"; done
+}
+
+cap_flv() {
+    "${quiet[@]}" -i "$tmp/avc.flv" -t 1.5 -c copy avc-aac.flv
+    "${new[@]}" -i "$tmp/hevc-opus.mkv" -t 1.5 -c copy hevc-opus.flv
+}
+
 all=(quickstart play port-1936 large-chunk large-message gst-rtmp2sink gst-rtmpsink rtmpdump-play enhanced-hevc
     ext-timestamp refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe
     rtmps-tls13 rtmps-tls13-chacha rtmps-hello-retry rtmps-tls12-gcm rtmps-tls12-chacha rtmps-tls12-cbc rtmps-tls12-cbc-mac-first
-    rtmps-resumed rtmps-key-update rtmpt-publish rtmpt-play rtmpt-connections rtmpt-close rtmpts network bad-link reordered)
+    rtmps-resumed rtmps-key-update rtmpt-publish rtmpt-play rtmpt-connections rtmpt-close rtmpts network bad-link reordered one-direction flv)
 (($#)) || set -- "${all[@]}"
 sources
 for name in "$@"; do

@@ -208,6 +208,48 @@ pub const RULES: &[Rule] = &[
         spec: None,
     },
     Rule {
+        code: "flv.damaged",
+        severity: Severity::Warning,
+        title: "Bytes of an FLV file are no tags",
+        meaning: "A tag's header cannot be one, or neither the size behind it nor what follows bears it out. What comes \
+                  before the next tag that the size behind it proves is skipped, so a few messages may be missing.",
+        breaks_on: "Players stop or skip there; some tools refuse the file.",
+        fix: "Copy the file again, or let ffmpeg write it anew (ffmpeg -i IN -c copy OUT.flv). Several recordings put \
+              one behind the other have a file header between their tags, which is skipped like this too.",
+        spec: None,
+    },
+    Rule {
+        code: "flv.encrypted",
+        severity: Severity::Error,
+        title: "A tag of an FLV file is encrypted",
+        meaning: "The filter bit of the tag is set: its payload is encrypted behind the codec's header. The record says \
+                  the codec and no more, and the tag is in no recording.",
+        breaks_on: "Every player without the licence for it.",
+        fix: "Record the stream without protection.",
+        spec: Some("FLV 10.1 §E.4.1, annex F"),
+    },
+    Rule {
+        code: "flv.header",
+        severity: Severity::Warning,
+        title: "The header of an FLV file is not what the format or the file has",
+        meaning: "The header says that there is no audio or no video although there is, or has a version, a size or \
+                  reserved bits that version 1 does not have.",
+        breaks_on: "Players that believe the flags leave out the track; others do not mind.",
+        fix: "Let ffmpeg write the file anew. A recorder that does not know the tracks when it begins has to come back to \
+              the header, or set both flags.",
+        spec: Some("FLV 10.1 §E.2"),
+    },
+    Rule {
+        code: "flv.prev-tag-size",
+        severity: Severity::Warning,
+        title: "A PreviousTagSize of an FLV file is wrong",
+        meaning: "The number behind a tag is not the size of the tag, header included. Another tag or the end of the file \
+                  follows where it should, so the tag was read all the same.",
+        breaks_on: "Players that go backwards, and those that look for the last timestamp at the end of the file.",
+        fix: "Let ffmpeg write the file anew.",
+        spec: Some("FLV 10.1 §E.3"),
+    },
+    Rule {
         code: "hs.http-on-rtmp",
         severity: Severity::Error,
         title: "HTTP was sent to an RTMP port",

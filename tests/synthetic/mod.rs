@@ -578,6 +578,13 @@ fn amf(lines: &mut Lines) {
         masked: &[],
     };
     lines.bytes(Event::Message(record));
+    // Tags of a file, one of them encrypted.
+    for fault in [None, Some(Fault::broken(2, "payload", "it is encrypted"))] {
+        let raw = chunk::Message { chunk_stream_id: 0, chunks: 0, damaged: &[], ..raw };
+        let (encrypted, malformed) = (fault.is_some(), fault.as_ref());
+        let record = MessageRecord { raw: &raw, encrypted, malformed, reply_to: None, ..record };
+        lines.bytes(Event::Message(record));
+    }
     for name in [Some("onMetaData"), None] {
         for (amf, type_id) in [(0, 18), (3, 15)] {
             let data = Data { amf, name: name.map(Into::into), arguments: values.clone() };

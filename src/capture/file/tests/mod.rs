@@ -1,8 +1,10 @@
 //! Files made byte by byte, and by an independent writer, read whole, in single bytes, cut and damaged.
 
 mod damage;
+mod flv;
 mod pcap;
 mod pcapng;
+mod raw;
 
 use std::io::{self, Read};
 
@@ -145,7 +147,7 @@ fn what_is_no_capture_is_refused_by_name() {
     foreign.push(b"\x0a\x0d\x0d\x0a\0\0");
     for file in foreign {
         let error = Reader::new(file).err().unwrap();
-        assert!(error.to_string().starts_with("not a pcap or pcapng capture: "), "{error}");
+        assert!(error.to_string().starts_with("it is no pcap, pcapng or FLV file"), "{error}");
     }
     let error = Reader::new(Pieces(Vec::new())).err().unwrap();
     assert_eq!(error.to_string(), "cannot read: would wait");
