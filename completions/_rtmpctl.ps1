@@ -25,7 +25,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('decode', 'decode', [CompletionResultType]::ParameterValue, 'Decode captures (pcap and pcapng) to the end of the files')
+            [CompletionResult]::new('decode', 'decode', [CompletionResultType]::ParameterValue, 'Decode captures (pcap and pcapng), FLV files and raw dumps of one direction to the end of the files')
             [CompletionResult]::new('rules', 'rules', [CompletionResultType]::ParameterValue, 'List the findings that rtmpctl can report, or explain one')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of the records')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions of a shell')
@@ -35,7 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
         'rtmpctl;decode' {
             [CompletionResult]::new('--files-from', '--files-from', [CompletionResultType]::ParameterName, 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Take connections on these ports for RTMP even without a handshake (1935 always is)')
-            [CompletionResult]::new('--decode-as', '--decode-as', [CompletionResultType]::ParameterName, 'Take every TCP connection for the given protocol')
+            [CompletionResult]::new('--decode-as', '--decode-as', [CompletionResultType]::ParameterName, 'Take every TCP connection, and each file of no known format, for the given protocol')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'How to print records')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print records')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write records there instead of to standard output')

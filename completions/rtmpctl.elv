@@ -22,7 +22,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
-            cand decode 'Decode captures (pcap and pcapng) to the end of the files'
+            cand decode 'Decode captures (pcap and pcapng), FLV files and raw dumps of one direction to the end of the files'
             cand rules 'List the findings that rtmpctl can report, or explain one'
             cand schema 'Print the JSON Schema of the records'
             cand completions 'Print the completions of a shell'
@@ -31,7 +31,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
         &'rtmpctl;decode'= {
             cand --files-from 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input'
             cand --port 'Take connections on these ports for RTMP even without a handshake (1935 always is)'
-            cand --decode-as 'Take every TCP connection for the given protocol'
+            cand --decode-as 'Take every TCP connection, and each file of no known format, for the given protocol'
             cand -f 'How to print records'
             cand --format 'How to print records'
             cand -o 'Write records there instead of to standard output'

@@ -26,14 +26,14 @@ end
 
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -s h -l help -d 'Print help'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -s V -l version -d 'Print version'
-complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "decode" -d 'Decode captures (pcap and pcapng) to the end of the files'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "decode" -d 'Decode captures (pcap and pcapng), FLV files and raw dumps of one direction to the end of the files'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "rules" -d 'List the findings that rtmpctl can report, or explain one'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "schema" -d 'Print the JSON Schema of the records'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "man" -d 'Print the man page, or write all of them into a directory'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l files-from -d 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l port -d 'Take connections on these ports for RTMP even without a handshake (1935 always is)' -r
-complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l decode-as -d 'Take every TCP connection for the given protocol' -r -f -a "rtmp\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l decode-as -d 'Take every TCP connection, and each file of no known format, for the given protocol' -r -f -a "rtmp\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s f -l format -d 'How to print records' -r -f -a "table\t'Aligned rows for people'
 json\t'One JSON object a line'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s o -l output -d 'Write records there instead of to standard output' -r -F

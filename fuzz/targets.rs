@@ -19,7 +19,7 @@ use rtmpctl::proto::{Direction, codec, handshake, message};
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const ALL: [(&str, Target); 12] = [
+pub const ALL: [(&str, Target); 14] = [
     ("amf0", amf0),
     ("amf3", amf3),
     ("audio", audio),
@@ -27,9 +27,11 @@ pub const ALL: [(&str, Target); 12] = [
     ("codec", codec),
     ("decode", decode),
     ("file", file),
+    ("flv", flv),
     ("handshake", handshake),
     ("lane", lane),
     ("packet", packet),
+    ("raw", raw),
     ("tcp", tcp),
     ("video", video),
 ];
@@ -289,8 +291,42 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
 
 /// A whole capture to lines and rows.
 pub fn decode(data: &[u8]) {
+    if let Ok(reader) = Reader::new(data) {
+        show(reader);
+    }
+}
+
+/// The tags of an FLV file, to lines and rows. However the file is read, they are the same.
+pub fn flv(data: &[u8]) {
+    let file = [&b"FLV\x01\x05\0\0\0\x09"[..], data].concat();
+    let reader = Reader::new(&file[..]).expect("the file header is right");
+    let whole = show(reader);
+    let reader = Reader::new(Single(&file)).expect("the file header is right");
+    assert_eq!(whole, show(reader));
+}
+
+/// A raw dump: what shows itself, and what is taken for one. However the file is read, it is the same.
+pub fn raw(data: &[u8]) {
+    let limits = Limits { lookahead_bytes: 8 << 10, ..Limits::default() };
+    let whole = Reader::with_limits(data, &limits).ok().map(show);
+    assert_eq!(whole, Reader::with_limits(Single(data), &limits).ok().map(show));
+    let forced = Reader::forced(data, &limits).ok().map(show);
+    assert_eq!(forced, Reader::forced(Single(data), &limits).ok().map(show));
+}
+
+/// Gives a byte a read.
+struct Single<'a>(&'a [u8]);
+
+impl std::io::Read for Single<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let n = out.len().min(1);
+        self.0.read(&mut out[..n])
+    }
+}
+
+/// Decodes to lines, which it gives, and rows.
+fn show(mut reader: Reader<impl std::io::Read>) -> Vec<u8> {
     let limits = Limits::default();
-    let Ok(mut reader) = Reader::new(data) else { return };
     let mut captures = Captures::new(Choice::default(), &limits);
     let mut inspector = Inspector::new(Options::default(), limits.clone());
     let mut show = Show::new(&limits);
@@ -300,6 +336,7 @@ pub fn decode(data: &[u8]) {
         captures.item(&item, None, &mut out);
     }
     captures.finish(&mut out);
+    show.out
 }
 
 /// Records as the command prints them.

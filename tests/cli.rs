@@ -82,11 +82,12 @@ fn files_that_cannot_be_decoded_say_what_they_are_and_exit_2() {
         ("text", b"12:00:00.000000 IP 10.0.0.1.1935 > 10.0.0.2.40000: Flags [P.]", "text"),
         ("gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03xxxxxxxxxxxxxxxx", "gzip"),
         ("xz", b"\xfd7zXZ\x00\x00\x04", "xz -dc"),
-        ("flv", b"FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00", "FLV"),
+        ("flv", b"FLV\x01\x05\x00\x00", "cut or damaged"),
+        ("mp4", b"\x00\x00\x00\x20ftypisom", "an MP4 file"),
         (
             "noise",
             b"\x01\x02\x03\x04\x05\x06\x07\x08\x80\x81\x82\x83",
-            "not a pcap or pcapng capture",
+            "no pcap, pcapng or FLV file, nor one direction of an RTMP connection",
         ),
     ] {
         let path = scratch.file(name, bytes);

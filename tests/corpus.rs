@@ -155,6 +155,17 @@ fn the_seeds_are_pieces_of_the_captures() {
             });
         });
     }
+    for name in ["avc-aac.flv", "hevc-opus.flv", "quickstart-c2s.raw", "quickstart-s2c.raw"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+        let bytes = std::fs::read(path).unwrap();
+        let (stem, kind) = name.split_once('.').unwrap();
+        // The target puts the file header in front.
+        let from = if kind == "flv" { 9 } else { 0 };
+        write(kind, stem, &bytes[from..bytes.len().min(5_000)]);
+        if kind == "raw" {
+            write(kind, &format!("{stem}-inside"), &bytes[3_073..bytes.len().min(6_000)]);
+        }
+    }
     write(
         "codec",
         "av1",

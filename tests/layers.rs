@@ -64,8 +64,8 @@ const TABLE: &[Row] = &[
         "proto::handshake", "proto::message", "proto::proxy",
     ], &[]),
     row("capture::link", &[], &["pcap_file"]),
-    row("capture::file::compressed", &["Limits"], &["flate2", "lz4_flex", "zstd"]),
-    row("capture::file::tests", &["capture", "Limits"], &["pcap_file"]),
+    row("capture::file::compressed", &["Limits", "capture::file::Paused"], &["flate2", "lz4_flex", "zstd"]),
+    row("capture::file::tests", &["capture", "Limits", "proto::Direction", "proto::chunk"], &["pcap_file"]),
 
     // Records to text and files.
     row("output", &["Limits", "inspect", "proto"], &["itoa", "memchr", "serde_json"]),
@@ -77,7 +77,7 @@ const TABLE: &[Row] = &[
 
     // Arguments and wiring.
     row("cli", &["Limits", "capture", "inspect", "output"], &["clap", "clap_complete", "clap_mangen"]),
-    row("cli::input", &["cli"], &["bytes", "tokio"]),
+    row("cli::input", &["cli", "capture::file::Paused"], &["bytes", "tokio"]),
     row("cli::settings", &["cli", "inspect", "output", "proto"], &["terminal_size"]),
     row("main", &["cli"], &[]),
 ];

@@ -117,7 +117,7 @@ fn what_was_read_before_a_fault_is_written() {
 /// all are checked.
 fn check_captures(options: &common::Options) {
     let validator = validator();
-    for path in common::captures() {
+    for path in common::captures().into_iter().chain(common::recordings()) {
         let lines = common::decode_to_lines(&[&path], options);
         let records = check_lines(&lines, &path);
         for record in &records {

@@ -150,7 +150,10 @@ impl fmt::Display for Foreign {
             }
             Self::Known { format, remedy } => write!(f, "it looks like {format}; {remedy}"),
             Self::Unknown([a, b, c, d]) => {
-                write!(f, "it begins with the bytes {a:02x} {b:02x} {c:02x} {d:02x}")
+                write!(
+                    f,
+                    "it begins with the bytes {a:02x} {b:02x} {c:02x} {d:02x}; --decode-as rtmp takes it for RTMP"
+                )
             }
         }
     }

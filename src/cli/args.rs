@@ -18,7 +18,7 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Decode captures (pcap and pcapng) to the end of the files
+    /// Decode captures (pcap and pcapng), FLV files and raw dumps of one direction to the end of the files
     Decode(Box<Decode>),
     /// List the findings that rtmpctl can report, or explain one
     Rules {
@@ -48,7 +48,7 @@ Examples:
   tcpdump -i any -s 0 -U -w - tcp port 1935 | rtmpctl decode -
   rtmpctl decode --only command,finding,summary --fail-on error capture.pcapng")]
 pub(super) struct Decode {
-    /// Captures to read, in order, also compressed with gzip, zstd or lz4; - is standard input
+    /// Captures, FLV files or raw dumps to read, in order, also compressed with gzip, zstd or lz4; - is standard input
     #[arg(value_name = "FILE", required_unless_present = "files_from")]
     pub(super) files: Vec<PathBuf>,
 
@@ -64,7 +64,7 @@ pub(super) struct Decode {
     #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Input")]
     pub(super) port: Vec<u16>,
 
-    /// Take every TCP connection for the given protocol
+    /// Take every TCP connection, and each file of no known format, for the given protocol
     #[arg(long, value_name = "PROTOCOL", help_heading = "Input")]
     pub(super) decode_as: Option<DecodeAs>,
 

@@ -74,6 +74,14 @@ pub(crate) fn captures_in(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
+/// The FLV files and raw dumps in `testdata`.
+pub(crate) fn recordings() -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    ["avc-aac.flv", "hevc-opus.flv", "quickstart-c2s.raw", "quickstart-s2c.raw"]
+        .map(|name| dir.join(name))
+        .to_vec()
+}
+
 /// The records of a capture, `start` first, as parsed JSON.
 pub(crate) fn decode_file(path: &Path, options: &Options) -> Vec<serde_json::Value> {
     parse(&decode_to_lines(&[path], options))

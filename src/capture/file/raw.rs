@@ -91,40 +91,41 @@ pub(super) fn sniff<R: Read>(
     if !matches!(foreign, Foreign::Unknown(_) | Foreign::Short { .. }) {
         return Ok(Err(foreign));
     }
-    let mut due = 0;
+    // Looking at the same lengths however the bytes come, each by a share longer, gives the same answer in linear time.
+    let mut due = LEAST;
     let mut paused = false;
     loop {
-        let bytes = window.bytes();
-        let bytes = &bytes[..bytes.len().min(limits.lookahead_bytes)];
-        let last = window.ended() || bytes.len() >= limits.lookahead_bytes;
-        if bytes.len() >= due || last || paused {
-            // Looking again only at a share more keeps the work linear.
-            due = bytes.len() + bytes.len() / 8 + 1;
-            match shown(bytes, last || paused) {
-                Shown::Both => return Ok(Err(BOTH)),
-                Shown::Dump(dump) => {
-                    let Dump { from_start, direction, .. } = dump;
-                    if let Some(direction) = direction.or_else(|| said(bytes, dump)) {
-                        return Ok(Ok(Raw { from_start, direction }));
-                    }
-                    if last || paused {
-                        let direction = Direction::ClientToServer;
-                        return Ok(Ok(Raw { from_start, direction }));
-                    }
-                }
-                Shown::Other | Shown::Open if forced && (last || paused) && !bytes.is_empty() => {
-                    return Ok(Ok(guess(bytes)));
-                }
-                Shown::Other if !forced => return Ok(Err(foreign)),
-                Shown::Open if last => return Ok(Err(foreign)),
-                Shown::Open | Shown::Other => {}
-            }
-            if last {
-                return Ok(Err(foreign));
-            }
+        let had = window.len().min(limits.lookahead_bytes);
+        let last = window.ended() || had == limits.lookahead_bytes;
+        let ended = had <= due && (last || paused);
+        if had < due && !ended {
+            paused = !window.more()?;
+            continue;
         }
-        // A pause decides what the bytes are only where they show it; otherwise more are waited for.
-        paused = !window.more()?;
+        let bytes = &window.bytes()[..had.min(due)];
+        match shown(bytes, ended) {
+            Shown::Both => return Ok(Err(BOTH)),
+            Shown::Dump(dump) => {
+                let told = dump.direction.or_else(|| said(bytes, dump));
+                if let Some(direction) = told.or(ended.then_some(Direction::ClientToServer)) {
+                    return Ok(Ok(Raw { from_start: dump.from_start, direction }));
+                }
+            }
+            Shown::Open | Shown::Other if forced && ended && had > 0 => {
+                return Ok(Ok(guess(bytes)));
+            }
+            Shown::Other if !forced && !paused => return Ok(Err(foreign)),
+            Shown::Open | Shown::Other => {}
+        }
+        if ended && last {
+            return Ok(Err(foreign));
+        }
+        if ended {
+            // A pause decides what the bytes are only where they show it; otherwise more are waited for.
+            paused = !window.more()?;
+        } else {
+            due += due / 8 + 1;
+        }
     }
 }
 
