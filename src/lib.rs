@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!  file, pipe ─► capture::file::Reader ─► capture::Captures ─► Traffic ─► inspect::Inspector ─► Record
-//!                   pcap, pcapng            link, IP, TCP        │                               │
+//!              pcap, pcapng, FLV, raw       link, IP, TCP        │                               │
 //!                                           connections          ▼                               ├─► output::flv
 //!                                                          output::pcapng                        ▼
 //!                                                                                          output::filter
@@ -61,7 +61,7 @@
 //! | [`Limits`] | every cap of the program | nothing |
 //! | [`proto`] | RTMP itself: bytes to values and back | `Limits` |
 //! | [`inspect`] | connections: `Traffic` in, `Record`s out | `proto`, `Limits` |
-//! | [`capture`] | capture files to `Traffic` | of `inspect` only what `Traffic` and `Finding` are made of; `proto::Direction` and `fault`; `Limits` |
+//! | [`capture`] | files to `Traffic` | of `inspect` only what `Traffic` and `Finding` are made of, and the judgement of framing; of `proto` what they hold, and in `file::raw` what tells RTMP from other bytes; `Limits` |
 //! | [`output`] | records as text (JSON, tables), filter, masking; recordings (FLV, pcapng) | `inspect`, `proto`, `Limits` |
 //! | `cli` | arguments, wiring, exit statuses (feature `cli`) | all of the above |
 //!

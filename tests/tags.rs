@@ -342,7 +342,7 @@ impl Running {
     fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> usize {
         let mut count = 0;
         loop {
-            let line = self.lines.next().expect("it ends too early").unwrap();
+            let line = self.lines.next().unwrap().unwrap();
             count += 1;
             if wanted(&serde_json::from_str(&line).unwrap()) {
                 return count;

@@ -342,6 +342,35 @@ def enhanced_hevc_opus(tmp, avc, hevc):
     check((config["width"], config["height"]) == (320, 180), "config:", config)
 
 
+def flv_files(tmp, avc, hevc):
+    """The files themselves, without a wire: whole, through a pipe, and recorded again."""
+    new = os.environ["NEW_FFMPEG"]
+    for path, packets in ((avc, probed(avc)), (hevc, framed(new, hevc))):
+        records, text = decode(path)
+        equal(records, "c2s", packets)
+        check(records[1]["transport"] == "flv" and records[1]["client"] is None, "opened:", records[1])
+        check(not [record for record in records if record["event"] == "finding"], "findings in", path)
+        with open(path, "rb") as file:
+            piped = subprocess.run(rtmpctl("decode", "-f", "json", "-"), stdin=file, capture_output=True, text=True, timeout=DEADLINE)
+        same(piped.stdout.splitlines()[1:], text.splitlines()[1:], "line through a pipe")
+        again = os.path.join(tmp, "again-" + os.path.basename(path))
+        decode(path, "--write-flv", again)
+        with open(path, "rb") as one, open(os.path.join(again, "rtmp-001-0.flv"), "rb") as two:
+            check(one.read()[13:] == two.read()[13:], "other tags when recorded again:", path)
+    # timestamps beyond 24 bits, and beyond 31, which ffmpeg does not write and reads without a sign
+    late, later = os.path.join(tmp, "late.flv"), os.path.join(tmp, "later.flv")
+    run(*quiet("ffmpeg"), "-i", avc, "-c", "copy", "-copyts", "-output_ts_offset", "16777", late)
+    equal(decode(late)[0], "c2s", probed(late))
+    with open(late, "rb") as file:
+        data = bytearray(file.read())
+    for record in decode(late)[0]:
+        if record["event"] == "message":
+            data[record["offset"] + 7] |= 0x80
+    with open(later, "wb") as file:
+        file.write(data)
+    equal(decode(later)[0], "c2s", probed(later))
+
+
 def through_a_pipe(tmp, avc, hevc):
     """Records come while the capture goes on, not when it ends."""
     want = probed(avc)
@@ -380,7 +409,7 @@ def through_a_pipe(tmp, avc, hevc):
     equal(records, "c2s", want)
 
 
-TESTS = [publish_avc_aac, play_recording, gstreamer_publish, enhanced_hevc_opus, through_a_pipe]
+TESTS = [publish_avc_aac, play_recording, gstreamer_publish, enhanced_hevc_opus, flv_files, through_a_pipe]
 
 
 def loopback_up():

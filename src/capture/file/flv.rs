@@ -72,13 +72,18 @@ impl Tag {
 
     /// Whether it is what tags are like, which chance gives once in 2^30 places.
     const fn plausible(self) -> bool {
-        self.possible() && matches!(self.type_id(), AUDIO | VIDEO | SCRIPT) && self.stream_id == 0
+        is_type(self.first) && self.stream_id == 0
     }
 
     /// Bytes of header and payload, as the PreviousTagSize has them.
     const fn length(self) -> usize {
         HEADER + self.size as usize
     }
+}
+
+/// Whether a tag of the usual types begins so, encrypted or not.
+const fn is_type(first: u8) -> bool {
+    matches!(first & !0x20, AUDIO | VIDEO | SCRIPT)
 }
 
 /// Where in the file the walk is.
@@ -255,6 +260,11 @@ impl Walk {
     fn search(&self, bytes: &[u8], from: usize, ended: bool) -> Search {
         let mut at = from;
         while at + HEADER <= bytes.len() {
+            // The cheap test that nearly every place fails.
+            if !is_type(bytes[at]) {
+                at += 1;
+                continue;
+            }
             let tag = Tag::read(bytes, at);
             if tag.plausible() && tag.size as usize <= self.most {
                 let end = at + tag.length();
@@ -279,7 +289,7 @@ fn follows<R: Read>(window: &mut Window<R>, at: usize) -> io::Result<bool> {
     Ok(if whole {
         Tag::read(bytes, at).plausible()
     } else {
-        bytes.get(at).is_none_or(|&first| matches!(first & !0x20, AUDIO | VIDEO | SCRIPT))
+        bytes.get(at).is_none_or(|&first| is_type(first))
     })
 }
 

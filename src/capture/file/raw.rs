@@ -107,7 +107,8 @@ pub(super) fn sniff<R: Read>(
             Shown::Both => return Ok(Err(BOTH)),
             Shown::Dump(dump) => {
                 let told = dump.direction.or_else(|| said(bytes, dump));
-                if let Some(direction) = told.or(ended.then_some(Direction::ClientToServer)) {
+                if let Some(direction) = told.or_else(|| ended.then_some(Direction::ClientToServer))
+                {
                     return Ok(Ok(Raw { from_start: dump.from_start, direction }));
                 }
             }
@@ -185,8 +186,15 @@ fn shaken(bytes: &[u8], ahead: usize, known: Option<Direction>, last: bool) -> S
     let Some(first) = first else {
         return if last && (plain || signed.is_some()) { dump() } else { open };
     };
-    // Encrypted chunks show nothing.
-    if signed.is_some() || bytes[0] == 3 && plain && opens_chunk(first) {
+    if bytes[0] == 3 && (plain || signed.is_some()) && opens_chunk(first) {
+        return dump();
+    }
+    // What may be S1 shows itself in what may be S2.
+    if !last && bytes[TWO] == bytes[0] && bytes.len() < TWO + THREE {
+        return open;
+    }
+    // Encrypted chunks show nothing, nor do damaged ones.
+    if signed.is_some() {
         return dump();
     }
     match framing(first, last) {

@@ -103,7 +103,7 @@ impl Folds {
         };
         // Without a clock each track has only its own seconds.
         let clock = record.place.at.map(|at| at.div_euclid(1_000_000_000));
-        let second = clock.unwrap_or(i64::from(frame.timestamp / 1000));
+        let second = clock.unwrap_or_else(|| i64::from(frame.timestamp / 1000));
         let over = self.take(|fold| {
             fold.key.connection == connection
                 && fold.second != second
