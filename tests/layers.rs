@@ -47,7 +47,8 @@ const TABLE: &[Row] = &[
     row("inspect", &["Limits", "proto"], &["bytes"]),
     row("inspect::finding", &[], &[]),
     row("inspect::traffic", &["inspect::Finding", "proto::Direction", "proto::chunk"], &[]),
-    row("inspect::resync", &["proto::chunk"], &[]),
+    row("inspect::resync", &["proto::chunk"], &["memchr"]),
+    row("inspect::resync::tests", &["Limits", "inspect::resync", "proto::chunk"], &[]),
 
     // Capture files to Traffic: of the inspection they know the way in, never the inspector or its records.
     row("capture", &[

@@ -129,7 +129,8 @@ impl Half {
     /// Whether the bytes before `sequence` are out, as far as it belongs to this stream.
     pub(super) fn reaches(&self, sequence: u32) -> bool {
         let ahead = i64::from(sequence.wrapping_sub(self.next).cast_signed());
-        !self.started || ahead <= 0 || ahead > FAR
+        // A FIN counts as a byte.
+        !self.started || ahead <= i64::from(self.finished()) || ahead > FAR
     }
 
     fn position_of(&self, sequence: u32) -> Option<u64> {
