@@ -61,7 +61,7 @@
 //! | [`Limits`] | every cap of the program | nothing |
 //! | [`proto`] | RTMP itself: bytes to values and back | `Limits` |
 //! | [`inspect`] | connections: `Traffic` in, `Record`s out | `proto`, `Limits` |
-//! | [`capture`] | files to `Traffic` | of `inspect` only what `Traffic` and `Finding` are made of, and the judgement of framing; of `proto` what they hold, and in `file::raw` what tells RTMP from other bytes; `Limits` |
+//! | [`capture`] | files to `Traffic` | of `inspect` only what `Traffic` and `Finding` are made of, and the judgement of framing; of `proto` what they hold, `cursor` and `fault`, and in `file::raw` what tells RTMP from other bytes; `Limits` |
 //! | [`output`] | records as text (JSON, tables), filter, masking; recordings (FLV, pcapng) | `inspect`, `proto`, `Limits` |
 //! | `cli` | arguments, wiring, exit statuses (feature `cli`) | all of the above |
 //!
@@ -78,6 +78,7 @@
 //! | RTMP 1.0 §5.4, §6, §7, messages | [`proto::message`] |
 //! | Enhanced RTMP v2: FourCCs, ModEx, multitrack, multichannel | [`proto::message`] |
 //! | Video File Format 10.1 (FLV), annex E.4: audio and video tag headers | [`proto::message`] |
+//! | TLS 1.3 (RFC 8446), 1.2 and before, seen from outside with their secrets | [`capture::tls`] |
 //! | AMF 0 | [`proto::amf::amf0`] |
 //! | AMF 3 | [`proto::amf::amf3`] |
 //! | Codec configuration records: ISO/IEC 14496-15 and 14496-3, AV1 and VP in ISOBMFF, RFC 7845, RFC 9639 | [`proto::codec`] |

@@ -56,6 +56,14 @@ pub struct Limits {
     pub tracks: usize,
     /// Records printed of the same finding on one connection (default 20); the rest are only counted.
     pub same_finding: u32,
+    /// Bytes of one TLS connection held until its keys are there, partial records included (default 256 KiB). Over it
+    /// the connection is not decrypted.
+    pub tls_bytes: usize,
+    /// The same for all connections together (default 16 MiB).
+    pub tls_total: usize,
+    /// TLS secrets remembered from key logs, and as many of sessions that may be resumed (default 131,072: about five
+    /// for each connection, in 16 MiB). Over it the oldest are forgotten.
+    pub tls_secrets: usize,
     /// FLV files being written at once (default 256). Streams beyond are refused, and that is said.
     pub recordings: usize,
 }
@@ -66,6 +74,20 @@ impl Limits {
     /// Seconds of capture time after which fragments with the same identification belong to another datagram.
     /// Not a field: 30 s is what hosts use, and identifications return sooner on a busy link.
     pub const FRAGMENT_SECONDS: i64 = 30;
+    /// Bytes of a TLS handshake message that is looked into. Not a field: the hellos of real programs stay below 4 KiB.
+    pub const TLS_MESSAGE: usize = 64 << 10;
+    /// Sequence numbers tried on the first record behind a hole in a TLS connection. Not a field: more records than
+    /// that are not lost of a stream that is worth reading on.
+    pub const TLS_SEQUENCES: u64 = 1_024;
+    /// Bytes decrypted in vain for each byte of a TLS connection, while the sequence number behind a hole is searched
+    /// for; a connection can save up 32 MiB of them. Not a field: it only keeps the time linear.
+    pub const TLS_TRIALS: usize = 64;
+    /// TLS records in a row that do not decrypt before the keys are taken for wrong. Not a field: damage is never that
+    /// regular.
+    pub const TLS_FAILURES: u32 = 16;
+    /// TLS records passed over where the handshake's own secrets are not known, before the keys are taken for wrong. Not a
+    /// field: a handshake has fewer, and early data may have some.
+    pub const TLS_BLIND: u32 = 1_024;
 }
 
 impl Default for Limits {
@@ -92,6 +114,9 @@ impl Default for Limits {
             session_bytes: 16 << 20,
             tracks: 256,
             same_finding: 20,
+            tls_bytes: 256 << 10,
+            tls_total: 16 << 20,
+            tls_secrets: 131_072,
             recordings: 256,
         }
     }

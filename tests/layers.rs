@@ -67,6 +67,11 @@ const TABLE: &[Row] = &[
     row("capture::link", &[], &["pcap_file"]),
     row("capture::file::compressed", &["Limits", "capture::file::Paused"], &["flate2", "lz4_flex", "zstd"]),
     row("capture::file::tests", &["capture", "Limits", "proto::Direction", "proto::chunk"], &["pcap_file"]),
+    row("capture::tls", &[
+        "Limits", "proto::Direction", "proto::cursor", "inspect::Place", "inspect::GapCause", "capture::tcp",
+    ], &[]),
+    row("capture::tls::cipher", &["capture::tls"], &["aes", "aes_gcm", "cbc", "ccm", "chacha20poly1305"]),
+    row("capture::tls::schedule", &["capture::tls"], &["hmac", "md5", "sha1", "sha2"]),
 
     // Records to text and files.
     row("output", &["Limits", "inspect", "proto"], &["itoa", "memchr", "serde_json"]),

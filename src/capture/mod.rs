@@ -11,6 +11,7 @@ mod network;
 mod packet;
 mod recent;
 mod tcp;
+pub mod tls;
 
 use std::collections::HashSet;
 

@@ -8,7 +8,7 @@ use crate::inspect::GapCause;
 
 /// What reassembly gives: bytes in order, or the word that some are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub enum Piece<'a> {
     /// The next bytes of the stream.
     Bytes(&'a [u8]),
     /// The next bytes of the stream are missing; how many, where that is known.
