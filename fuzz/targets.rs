@@ -4,6 +4,7 @@
 
 use rtmpctl::Limits;
 use rtmpctl::capture::file::{Item, Packet, Reader};
+use rtmpctl::capture::tls::{Keys, Piece, Session};
 use rtmpctl::capture::{Captures, Choice, LinkType};
 use rtmpctl::inspect::{
     CloseKind, ClosedBy, GapCause, Inspector, Opened, Options, Place, Record, Traffic, Transport,
@@ -19,7 +20,7 @@ use rtmpctl::proto::{Direction, codec, handshake, message};
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const ALL: [(&str, Target); 14] = [
+pub const ALL: [(&str, Target); 15] = [
     ("amf0", amf0),
     ("amf3", amf3),
     ("audio", audio),
@@ -33,6 +34,7 @@ pub const ALL: [(&str, Target); 14] = [
     ("packet", packet),
     ("raw", raw),
     ("tcp", tcp),
+    ("tls", tls),
     ("video", video),
 ];
 
@@ -246,6 +248,55 @@ pub fn tcp(mut data: &[u8]) {
     }
     captures.finish(&mut count);
     assert!(given <= bytes, "{given} of {bytes} bytes came out");
+}
+
+/// A TLS connection. A byte that says whether the keys come late and how the pieces are cut; a key log behind its length;
+/// then pieces: which direction (1) and whether it is a hole (2) of a length that is told (4), and a length with bytes
+/// behind it if it is none.
+pub fn tls(data: &[u8]) {
+    let (settings, data) = choose(data);
+    let Some((length, data)) = data.split_first_chunk() else { return };
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (log, mut data) = data.split_at(length.min(data.len()));
+    let limits = Limits { tls_bytes: 16 << 10, tls_secrets: 64, ..Limits::default() };
+    let late = settings & 1 != 0;
+    let step = if settings < 2 { usize::MAX } else { usize::from(settings) };
+    let (mut keys, mut session, mut total) = (Keys::new(&limits), Session::new(), 0);
+    if !late {
+        keys.add(log);
+    }
+    let place = Place::default();
+    let (mut sent, mut given) = (0u64, 0u64);
+    let mut out = |_: Place, _: Direction, piece: Piece<'_>| match piece {
+        Piece::Bytes(bytes) => given += bytes.len() as u64,
+        Piece::Gap(length, _) => given = given.saturating_add(length.unwrap_or_default()),
+    };
+    while let Some((&[kind, high, low], rest)) = data.split_first_chunk::<3>() {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let direction = Direction::BOTH[usize::from(kind & 1)];
+        let mut piece = |piece| {
+            session.piece(direction, piece, place, &mut keys, &limits, &mut total, &mut out);
+            // Over the limit nothing is held.
+            assert!(total <= 16 << 10);
+        };
+        data = rest;
+        if kind & 2 != 0 {
+            sent += length as u64;
+            piece(Piece::Gap((kind & 4 != 0).then_some(length as u64), GapCause::Lost));
+        } else {
+            let (bytes, rest) = rest.split_at(length.min(rest.len()));
+            data = rest;
+            sent += bytes.len() as u64;
+            bytes.chunks(step.min(bytes.len()).max(1)).for_each(|bytes| piece(Piece::Bytes(bytes)));
+        }
+    }
+    if late {
+        keys.add(log);
+    }
+    session.close(place, &mut keys, &limits, &mut total, &mut out);
+    assert_eq!(total, 0);
+    assert!(given <= sent, "{given} of {sent} bytes came out");
+    let _ = (session.state(), session.facts());
 }
 
 /// One direction's bytes, in pieces with holes: however they are cut, the same lines.
