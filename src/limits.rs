@@ -26,6 +26,23 @@ pub struct Limits {
     pub reorder_bytes: usize,
     /// The same for all connections together (default 64 MiB).
     pub reorder_total: usize,
+    /// Bytes of the longest HTTP head read in RTMPT (default 16 KiB; servers take 8 KiB). A longer one is not read, and
+    /// the next one is searched for.
+    pub tunnel_head: usize,
+    /// Bytes held in each direction of an RTMPT session because earlier requests are missing, and in each of its TCP
+    /// connections because an answer came ahead of its request (default 4 MiB). Over it what is missing is a gap.
+    pub tunnel_bytes: usize,
+    /// Bytes held of all RTMPT sessions and their connections together, unfinished heads with them (default 32 MiB).
+    /// Over it the session or connection that asked for more holds nothing.
+    pub tunnel_total: usize,
+    /// Requests of an RTMPT session held because earlier ones are missing (default 64). Over it these are given up.
+    pub tunnel_ahead: usize,
+    /// Requests of a TCP connection that wait for their answers in RTMPT (default 256). Over it the oldest is no longer
+    /// waited for.
+    pub tunnel_requests: usize,
+    /// RTMPT sessions remembered at once, those that are over with them (default 4,096). Over it those that are over are
+    /// forgotten first, then those silent longest are closed.
+    pub tunnel_sessions: usize,
     /// RTMP connections decoded at once from a capture (default 16,384). The one silent longest is closed first.
     pub rtmp_connections: usize,
     /// Other TCP connections remembered from a capture (default 262,144), a few bytes each. Over it they are forgotten,
@@ -71,6 +88,8 @@ pub struct Limits {
 impl Limits {
     /// IP headers and tunnels walked inside one packet. Not a field: nothing real comes near it.
     pub const TUNNELS: usize = 8;
+    /// Bytes of an RTMPT session's id. Not a field: real ones have 1 to 36.
+    pub const SESSION_ID: usize = 256;
     /// Seconds of capture time after which fragments with the same identification belong to another datagram.
     /// Not a field: 30 s is what hosts use, and identifications return sooner on a busy link.
     pub const FRAGMENT_SECONDS: i64 = 30;
@@ -102,6 +121,12 @@ impl Default for Limits {
             resync_bytes: 1 << 20,
             reorder_bytes: 4 << 20,
             reorder_total: 64 << 20,
+            tunnel_head: 16 << 10,
+            tunnel_bytes: 4 << 20,
+            tunnel_total: 32 << 20,
+            tunnel_ahead: 64,
+            tunnel_requests: 256,
+            tunnel_sessions: 4_096,
             rtmp_connections: 16_384,
             other_connections: 262_144,
             record_bytes: 16 << 20,

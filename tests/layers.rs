@@ -72,6 +72,11 @@ const TABLE: &[Row] = &[
     ], &[]),
     row("capture::tls::cipher", &["capture::tls"], &["aes", "aes_gcm", "cbc", "ccm", "chacha20poly1305"]),
     row("capture::tls::schedule", &["capture::tls"], &["hmac", "md5", "sha1", "sha2"]),
+    row("capture::rtmpt", &[
+        "Limits", "proto::Direction", "capture",
+        "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::GapCause", "inspect::CloseKind",
+        "inspect::ClosedBy", "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
+    ], &["httparse", "memchr"]),
 
     // Records to text and files.
     row("output", &["Limits", "inspect", "proto"], &["itoa", "memchr", "serde_json"]),

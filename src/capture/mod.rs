@@ -10,6 +10,8 @@ mod link;
 mod network;
 mod packet;
 mod recent;
+#[allow(dead_code, unused_imports, reason = "the table of connections does not call it yet")]
+mod rtmpt;
 mod tcp;
 pub mod tls;
 

@@ -415,6 +415,27 @@ pub const RULES: &[Rule] = &[
         spec: None,
     },
     Rule {
+        code: "limit.tunnel-requests",
+        severity: Severity::Warning,
+        title: "Too many RTMPT requests wait for their answers",
+        meaning: "A client has written more requests on one TCP connection than are remembered without an answer. The \
+                  oldest are no longer waited for; answers are taken for those of the ones that remain.",
+        breaks_on: "Only the analysis, if the server answers them all.",
+        fix: "Look at why nothing is answered. Where only a part of the server's direction is in the capture, capture \
+              both.",
+        spec: None,
+    },
+    Rule {
+        code: "limit.tunnel-sessions",
+        severity: Severity::Error,
+        title: "An RTMPT session was given up because there are too many",
+        meaning: "More RTMPT sessions are remembered at once than are followed. The one silent longest is closed for the \
+                  analysis; what comes for it later is another connection that begins inside.",
+        breaks_on: "Only the analysis.",
+        fix: "Split the capture, or filter it to the connections of interest, for instance by address.",
+        spec: None,
+    },
+    Rule {
         code: "message.malformed",
         severity: Severity::Error,
         title: "The body of a message cannot be read",
@@ -423,6 +444,66 @@ pub const RULES: &[Rule] = &[
         breaks_on: "It depends on the message: strict servers close the connection, others ignore the message; a \
                     broken sequence header makes the track undecodable.",
         fix: "Look at the offset and reason in the record, with --payload hex for its bytes, and correct the sender.",
+        spec: None,
+    },
+    Rule {
+        code: "rtmpt.http",
+        severity: Severity::Error,
+        title: "The HTTP that carries RTMP cannot be read",
+        meaning: "A direction of a TCP connection that carries RTMPT has something that is no HTTP/1 message: a head that \
+                  breaks the grammar or is too long, lengths of a body that contradict each other, chunks that cannot \
+                  be told apart. The next head is searched for; bytes that were missed are a gap.",
+        breaks_on: "Servers, clients and every proxy between them: they close the connection.",
+        fix: "Look at the bytes in Wireshark (Follow HTTP Stream). A wrong Content-Length shows as rubbish ahead of the \
+              next head.",
+        spec: Some("RFC 9112"),
+    },
+    Rule {
+        code: "rtmpt.no-interval",
+        severity: Severity::Warning,
+        title: "An RTMPT answer has no polling interval",
+        meaning: "The body of an answer to /send or /idle begins with one byte that says how long the client is to wait \
+                  before it asks again; the bytes of the server follow. This one is empty.",
+        breaks_on: "Clients that read that byte first: they wait for it, or take the session for closed.",
+        fix: "Let the server send at least the interval. A proxy that drops short bodies does this too.",
+        spec: None,
+    },
+    Rule {
+        code: "rtmpt.polling",
+        severity: Severity::Info,
+        title: "What polling costs an RTMPT session",
+        meaning: "RTMPT has the client ask again and again for what the server has to say. The finding comes at the end of \
+                  the session and counts its requests, those that only ask, the bytes carried, and the bytes of the \
+                  HTTP heads around them.",
+        breaks_on: "Nobody: it is a measure. librtmp ignores the interval that the server asks for and polls as fast as \
+                    answers come.",
+        fix: "Use rtmp:// or rtmps:// where the network lets it through. Else let the server answer with a longer \
+              interval.",
+        spec: None,
+    },
+    Rule {
+        code: "rtmpt.sequence",
+        severity: Severity::Warning,
+        title: "The numbers of RTMPT requests are not those that follow",
+        meaning: "The requests of a session are numbered. Some are missing, which is a gap where the capture lacks them \
+                  or the client gave them up; or they were sent again, which is for information and adds no bytes; or \
+                  they came too late or begin anew.",
+        breaks_on: "Servers that insist on the next number answer 410 or close the session; others, Red5 and crtmpserver \
+                    among them, ignore the number and take repeated bytes twice.",
+        fix: "Look for a proxy that sends requests again or spreads them over connections, and for a client that counts \
+              on after a timeout.",
+        spec: None,
+    },
+    Rule {
+        code: "rtmpt.status",
+        severity: Severity::Warning,
+        title: "An RTMPT request was answered with another status than 200",
+        meaning: "The server or a proxy refuses the request, or has answered /open without a session id. With 404 the server \
+                  does not know the session any more, or is no RTMPT server at all. The body of such an answer is no \
+                  RTMP.",
+        breaks_on: "Every client: most close the session at the first status that is not 200.",
+        fix: "Look into the log of the server for the session. 502 to 504 come from a proxy, 411 and 413 from one that \
+              does not like the body. Servers behind a balancer need sessions that stick.",
         spec: None,
     },
     Rule {
