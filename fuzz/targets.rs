@@ -20,7 +20,7 @@ use rtmpctl::proto::{Direction, codec, handshake, message};
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const ALL: [(&str, Target); 15] = [
+pub const ALL: [(&str, Target); 16] = [
     ("amf0", amf0),
     ("amf3", amf3),
     ("audio", audio),
@@ -33,6 +33,7 @@ pub const ALL: [(&str, Target); 15] = [
     ("lane", lane),
     ("packet", packet),
     ("raw", raw),
+    ("rtmpt", rtmpt),
     ("tcp", tcp),
     ("tls", tls),
     ("video", video),
@@ -205,6 +206,88 @@ pub fn packet(data: &[u8]) {
         captures.item(&Item::Packet(packet), None, &mut |_| {});
     }
     captures.finish(&mut |_| {});
+}
+
+/// RTMPT: each line is a piece of one of four connections, told by its first byte. Uppercase letters are the client's,
+/// lowercase ones the server's, `-` is a hole of as many bytes as the line has, `!` a FIN of both. In the rest, `|` is a
+/// line end of HTTP.
+pub fn rtmpt(data: &[u8]) {
+    let limits = Limits {
+        tunnel_head: 512,
+        tunnel_bytes: 2_000,
+        tunnel_total: 6_000,
+        tunnel_ahead: 4,
+        tunnel_requests: 8,
+        tunnel_sessions: 4,
+        ..Limits::default()
+    };
+    let mut captures = Captures::new(Choice::default(), &limits);
+    let mut inspector = Inspector::new(Options::default(), limits.clone());
+    let mut show = Show::new(&limits);
+    let (mut bytes, mut given) = (0, 0);
+    let mut out = |traffic: Traffic<'_>| {
+        if let Traffic::Bytes { data, .. } = &traffic {
+            given += data.len();
+        }
+        inspector.feed(&traffic, &mut |record| show.record(record));
+    };
+    // What each side of each connection has sent.
+    let mut sent = [[1u32; 2]; 4];
+    let mut number = 0;
+    for line in data.split(|&byte| byte == b'\n') {
+        let Some((&kind, rest)) = line.split_first() else { continue };
+        let (from_server, hole, fin) = (kind.is_ascii_lowercase(), kind == b'-', kind == b'!');
+        let which = if kind.is_ascii_alphabetic() { (kind | 0x20) - b'a' } else { 0 };
+        let port = usize::from(which) % 4;
+        let mut payload = Vec::new();
+        for &byte in rest {
+            if byte == b'|' {
+                payload.extend(b"\r\n");
+            } else {
+                payload.push(byte);
+            }
+        }
+        payload.truncate(1_400);
+        let side = usize::from(from_server);
+        if hole {
+            sent[port][side] = sent[port][side].wrapping_add(payload.len() as u32);
+            continue;
+        }
+        for side in if fin { 0..2 } else { side..side + 1 } {
+            number += 1;
+            let payload = if fin { &[][..] } else { &payload[..] };
+            bytes += payload.len();
+            let packet = segment(port as u8, side == 1, sent[port], payload, fin);
+            sent[port][side] = sent[port][side].wrapping_add(payload.len() as u32 + u32::from(fin));
+            let packet = Packet {
+                number,
+                time: None,
+                link: LinkType(101),
+                data: &packet,
+                original_length: packet.len() as u32,
+            };
+            captures.item(&Item::Packet(packet), None, &mut out);
+        }
+    }
+    captures.finish(&mut out);
+    assert!(given <= bytes, "{given} of {bytes} bytes came out");
+}
+
+/// An IP packet of a connection to port 80, whose sides have sent so much.
+fn segment(port: u8, from_server: bool, sent: [u32; 2], payload: &[u8], fin: bool) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend((40 + payload.len() as u16).to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, 6, 0, 0]);
+    let (client, server) = ([10, 0, 0, 1, 0x80, port], [10, 0, 0, 2, 0, 80]);
+    let ends = if from_server { [server, client] } else { [client, server] };
+    packet.extend(ends.iter().flat_map(|end| &end[..4]));
+    packet.extend(ends.iter().flat_map(|end| &end[4..]));
+    let side = usize::from(from_server);
+    packet.extend(sent[side].to_be_bytes());
+    packet.extend(sent[1 - side].to_be_bytes());
+    packet.extend([0x50, if fin { 0x11 } else { 0x18 }, 1, 0, 0, 0, 0, 0]);
+    packet.extend_from_slice(payload);
+    packet
 }
 
 /// Segments of one connection, four bytes of head each: flags and direction, sequence, length.

@@ -51,6 +51,23 @@ fn every_seed_keeps_the_promises() {
     }
 }
 
+/// A session over two connections, in the form of the target `rtmpt`.
+const RTMPT: &[u8] = b"APOST /fcs/ident2 HTTP/1.1|Content-Length: 1||x
+aHTTP/1.1 404 Not Found|Content-Length: 0||
+APOST /open/1 HTTP/1.1|Content-Length: 1||x
+aHTTP/1.1 200 OK|Content-Length: 3||s1|
+APOST /send/s1/0 HTTP/1.1|Transfer-Encoding: chunked||4|\x03abc|0||
+aHTTP/1.1 200 OK|Content-Length: 5||\x01\x03abc
+BPOST /idle/s1/2 HTTP/1.0|Content-Length: 1||x
+bHTTP/1.0 200 OK||\x01def
+APOST /send/s1/1 HTTP/1.1|Expect: 100-continue|Content-Length: 3||ghi
+aHTTP/1.1 100 Continue||HTTP/1.1 200 OK|Content-Length: 1||\x01
+!
+BPOST /idle/s1/2 HTTP/1.0|Content-Length: 1||x
+BPOST /close/s1/3 HTTP/1.1|Content-Length: 1||x
+bHTTP/1.1 404 Not Found|Content-Length: 0||
+";
+
 /// The seeds are cut from the captures in testdata. `UPDATE_GOLDEN=1` writes them anew where those have changed.
 #[test]
 fn the_seeds_are_pieces_of_the_captures() {
@@ -208,4 +225,7 @@ fn the_seeds_are_pieces_of_the_captures() {
         segments.extend(std::iter::repeat_n(3, usize::from(length)));
     }
     write("tcp", "reordered", &segments);
+    write("rtmpt", "session", RTMPT);
+    let holes = String::from_utf8_lossy(RTMPT).replace("\nB", "\n-12345\nB");
+    write("rtmpt", "holes", holes.as_bytes());
 }
