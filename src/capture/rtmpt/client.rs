@@ -59,7 +59,7 @@ impl Tunnels {
                 {
                     let item = &mut request.item;
                     self.on(request.session, place, sink, |session, sink| {
-                        session.sent(item, data, place, sink);
+                        session.bytes(Direction::ClientToServer, item, data, place, sink);
                     });
                 }
             }
@@ -89,7 +89,7 @@ impl Tunnels {
         {
             let item = &mut request.item;
             self.on(request.session, place, sink, |session, sink| {
-                session.sent_gap(item, missing, cause, place, sink);
+                session.gap(Direction::ClientToServer, item, (missing, cause), place, sink);
             });
         }
     }
@@ -98,7 +98,7 @@ impl Tunnels {
         let Some(request) = connection.request.take() else { return };
         self.on(request.session, place, sink, |session, sink| {
             session.closing |= request.verb == Verb::Close;
-            session.sent_all(&request.item, place, sink);
+            session.end(Direction::ClientToServer, &request.item, place, sink);
         });
     }
 

@@ -145,7 +145,7 @@ impl Tunnels {
                 let item = &mut answer.item;
                 if !data.is_empty() {
                     self.on(session, place, sink, |session, sink| {
-                        session.answered(item, data, place, sink);
+                        session.bytes(Direction::ServerToClient, item, data, place, sink);
                     });
                 }
             }
@@ -175,7 +175,7 @@ impl Tunnels {
             let item = &mut answer.item;
             if missing != Some(0) {
                 self.on(session, place, sink, |session, sink| {
-                    session.answered_gap(item, missing, cause, place, sink);
+                    session.gap(Direction::ServerToClient, item, (missing, cause), place, sink);
                 });
             }
         } else {
@@ -271,7 +271,7 @@ impl Tunnels {
                         let finding = Finding::new("rtmpt.no-interval", Severity::Warning, text);
                         session.report(place, finding, sink);
                     }
-                    session.answered_all(&answer.item, place, sink);
+                    session.end(Direction::ServerToClient, &answer.item, place, sink);
                     if verb == Verb::Close {
                         session.close(ClosedBy::Client, CloseKind::Fin, place, sink);
                     }
@@ -296,7 +296,7 @@ impl Tunnels {
             self.on(session, place, sink, |session, sink| {
                 let mut item = Item { number, offset: 0, total: None };
                 session.answer(&item, place, sink);
-                session.answered_gap(&mut item, None, cause, place, sink);
+                session.gap(Direction::ServerToClient, &mut item, (None, cause), place, sink);
             });
         }
         connection.waiting.push_front(waiting);
@@ -311,7 +311,8 @@ impl Tunnels {
     ) {
         if let Some(Waiting::Tunnel { session, number, .. }) = connection.answered() {
             self.on(session, place, sink, |session, sink| {
-                session.answered_all(&Item { number, offset: 0, total: None }, place, sink);
+                let item = Item { number, offset: 0, total: None };
+                session.end(Direction::ServerToClient, &item, place, sink);
             });
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::super::tcp::Piece;
 use super::Sink;
 use super::connection::Hidden;
-use super::order::{Item, Order, Turn};
+use super::order::{Item, Order, Out, Turn};
 use super::target::Verb;
 use crate::inspect::{
     CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place, Severity, Traffic, Transport,
@@ -179,48 +179,40 @@ impl Session {
         match self.up.turn(number) {
             Turn::Now => {}
             Turn::Again | Turn::Out => {
-                self.said(place, sink, Severity::Info, || {
-                    format!(
-                        "request {number} (/{}) was sent again: its bytes are taken once",
-                        verb.as_str()
-                    )
-                });
+                let text = format!(
+                    "request {number} (/{}) was sent again: its bytes are taken once",
+                    verb.as_str()
+                );
+                self.said(place, sink, Severity::Info, text);
             }
             Turn::Late => {
                 let next = self.up.next();
-                self.said(place, sink, Severity::Warning, || {
-                    format!(
-                        "request {number} (/{}) came when request {next} was due and it had been given up: its bytes are left out",
-                        verb.as_str()
-                    )
-                });
+                let text = format!(
+                    "request {number} (/{}) came when request {next} was due and it had been given up: its bytes are left out",
+                    verb.as_str()
+                );
+                self.said(place, sink, Severity::Warning, text);
             }
             Turn::Anew => {
                 let due = self.up.next();
-                let face = &mut self.face;
-                self.up.anew(number, place, &mut |place, piece| {
-                    face.give(Direction::ClientToServer, place, piece, sink);
-                });
-                self.down.anew(number, place, &mut |place, piece| {
-                    face.give(Direction::ServerToClient, place, piece, sink);
-                });
                 for direction in Direction::BOTH {
-                    face.give(direction, place, Piece::Gap(None, GapCause::Lost), sink);
+                    self.order(direction, sink, |order, out| {
+                        order.anew(number, place, out);
+                        out(place, Piece::Gap(None, GapCause::Lost));
+                    });
                 }
-                self.said(place, sink, Severity::Warning, || {
-                    format!(
-                        "request {number} came when request {due} was due: its numbers begin anew"
-                    )
-                });
+                let text = format!(
+                    "request {number} came when request {due} was due: its numbers begin anew"
+                );
+                self.said(place, sink, Severity::Warning, text);
             }
             Turn::Ahead => {
                 let next = self.up.next();
                 let hidden = hidden.filter(|hidden| hidden.first <= next);
                 if alone && (hidden.is_some() || self.up.overdue()) {
                     let cause = hidden.map_or(GapCause::Lost, |hidden| hidden.cause);
-                    let face = &mut self.face;
-                    self.up.give_up(number, cause, place, &mut |place, piece| {
-                        face.give(Direction::ClientToServer, place, piece, sink);
+                    self.order(Direction::ClientToServer, sink, |order, out| {
+                        order.give_up(number, cause, place, out);
                     });
                 }
             }
@@ -229,122 +221,95 @@ impl Session {
         self.settle(place, sink);
     }
 
-    fn said(
-        &mut self,
-        place: Place,
-        sink: &mut Sink<'_>,
-        severity: Severity,
-        text: impl FnOnce() -> String,
-    ) {
-        let finding = Finding::new("rtmpt.sequence", severity, text());
+    fn said(&mut self, place: Place, sink: &mut Sink<'_>, severity: Severity, text: String) {
+        let finding = Finding::new("rtmpt.sequence", severity, text);
         self.face.report(place, finding, sink);
     }
 
-    /// Bytes of a `/send`.
-    pub(super) fn sent(&mut self, item: &mut Item, data: &[u8], place: Place, sink: &mut Sink<'_>) {
-        self.polling.bytes[0] += data.len() as u64;
-        let face = &mut self.face;
-        self.up.bytes(item, data, place, &mut |place, piece| {
-            face.give(Direction::ClientToServer, place, piece, sink);
-        });
-        self.settle(place, sink);
-    }
-
-    /// The same, missing.
-    pub(super) fn sent_gap(
+    /// Does something with the order of a direction; what comes out is that direction's traffic.
+    fn order(
         &mut self,
-        item: &mut Item,
-        length: Option<u64>,
-        cause: GapCause,
-        place: Place,
+        direction: Direction,
         sink: &mut Sink<'_>,
+        act: impl FnOnce(&mut Order, &mut Out<'_>),
     ) {
-        let face = &mut self.face;
-        self.up.gap(item, length, cause, place, &mut |place, piece| {
-            face.give(Direction::ClientToServer, place, piece, sink);
-        });
-        self.settle(place, sink);
+        let Self { up, down, face, .. } = self;
+        let order = match direction {
+            Direction::ClientToServer => up,
+            Direction::ServerToClient => down,
+        };
+        act(order, &mut |place, piece| face.give(direction, place, piece, sink));
     }
 
-    /// A request is complete.
-    pub(super) fn sent_all(&mut self, item: &Item, place: Place, sink: &mut Sink<'_>) {
-        let face = &mut self.face;
-        self.up.end(item, &mut |place, piece| {
-            face.give(Direction::ClientToServer, place, piece, sink);
-        });
-        self.settle(place, sink);
-    }
-
-    /// An answer begins.
-    pub(super) fn answer(&mut self, item: &Item, place: Place, sink: &mut Sink<'_>) {
-        if matches!(self.down.turn(item.number), Turn::Ahead) {
-            let face = &mut self.face;
-            self.down.pass(item.number, place, &mut |place, piece| {
-                face.give(Direction::ServerToClient, place, piece, sink);
-            });
-        }
-        self.down.begin(item);
-        self.settle(place, sink);
-    }
-
-    /// Bytes of the server behind the polling interval.
-    pub(super) fn answered(
+    /// Bytes of a body: of a `/send`, or of an answer behind the polling interval.
+    pub(super) fn bytes(
         &mut self,
+        direction: Direction,
         item: &mut Item,
         data: &[u8],
         place: Place,
         sink: &mut Sink<'_>,
     ) {
-        self.polling.bytes[1] += data.len() as u64;
-        if item.offset == 0
+        self.polling.bytes[direction.index()] += data.len() as u64;
+        if direction == Direction::ServerToClient
+            && item.offset == 0
             && matches!(self.down.turn(item.number), Turn::Out | Turn::Late | Turn::Anew)
         {
-            let number = item.number;
-            self.said(place, sink, Severity::Info, || {
-                format!("request {number} was answered again, or too late: the bytes of that answer are left out")
-            });
+            let text = format!(
+                "request {} was answered again, or too late: the bytes of that answer are left out",
+                item.number
+            );
+            self.said(place, sink, Severity::Info, text);
         }
-        let face = &mut self.face;
-        self.down.bytes(item, data, place, &mut |place, piece| {
-            face.give(Direction::ServerToClient, place, piece, sink);
-        });
+        self.order(direction, sink, |order, out| order.bytes(item, data, place, out));
         self.settle(place, sink);
     }
 
     /// The same, missing.
-    pub(super) fn answered_gap(
+    pub(super) fn gap(
         &mut self,
+        direction: Direction,
         item: &mut Item,
-        length: Option<u64>,
-        cause: GapCause,
+        (length, cause): (Option<u64>, GapCause),
         place: Place,
         sink: &mut Sink<'_>,
     ) {
-        let face = &mut self.face;
-        self.down.gap(item, length, cause, place, &mut |place, piece| {
-            face.give(Direction::ServerToClient, place, piece, sink);
-        });
+        self.order(direction, sink, |order, out| order.gap(item, length, cause, place, out));
         self.settle(place, sink);
     }
 
-    /// An answer is complete.
-    pub(super) fn answered_all(&mut self, item: &Item, place: Place, sink: &mut Sink<'_>) {
-        let face = &mut self.face;
-        self.down.end(item, &mut |place, piece| {
-            face.give(Direction::ServerToClient, place, piece, sink);
-        });
+    /// A body is complete.
+    pub(super) fn end(
+        &mut self,
+        direction: Direction,
+        item: &Item,
+        place: Place,
+        sink: &mut Sink<'_>,
+    ) {
+        self.order(direction, sink, |order, out| order.end(item, out));
         self.settle(place, sink);
     }
 
-    /// A hole hides what its connection had behind the last request.
-    pub(super) const fn hide_tail(&mut self, cause: GapCause) {
-        self.tail = Some(cause);
+    /// An answer begins.
+    pub(super) fn answer(&mut self, item: &Item, place: Place, sink: &mut Sink<'_>) {
+        self.order(Direction::ServerToClient, sink, |order, out| {
+            if order.turn(item.number) == Turn::Ahead {
+                order.pass(item.number, place, out);
+            }
+            order.begin(item);
+        });
+        self.settle(place, sink);
     }
 
     /// Bytes of the server that have no place.
     pub(super) fn unplaced(&mut self, place: Place, sink: &mut Sink<'_>) {
         let gap = Piece::Gap(None, GapCause::Lost);
         self.face.give(Direction::ServerToClient, place, gap, sink);
+    }
+
+    /// A hole hides what its connection had behind the last request.
+    pub(super) const fn hide_tail(&mut self, cause: GapCause) {
+        self.tail = Some(cause);
     }
 
     /// Bytes of heads.
@@ -354,16 +319,9 @@ impl Session {
 
     /// Keeps the limits, and says which numbers were given up.
     fn settle(&mut self, place: Place, sink: &mut Sink<'_>) {
-        let limits = sink.limits;
+        let most = (sink.limits.tunnel_bytes, sink.limits.tunnel_ahead);
         if self.memory() > 0 {
-            let Self { up, down, face, .. } = self;
-            let most = (limits.tunnel_bytes, limits.tunnel_ahead);
-            up.keep(most, place, &mut |place, piece| {
-                face.give(Direction::ClientToServer, place, piece, sink);
-            });
-            down.keep(most, place, &mut |place, piece| {
-                face.give(Direction::ServerToClient, place, piece, sink);
-            });
+            self.hold_only(most, place, sink);
         }
         // An answer that was given up was a hole, which is a gap; a request is told by its number.
         self.down.given_up = None;
@@ -379,19 +337,19 @@ impl Session {
             GapCause::Overflow => ", and too much waits for it (limits tunnel_bytes, tunnel_ahead)",
             GapCause::Lost | GapCause::Snaplen => "",
         };
-        self.said(place, sink, Severity::Warning, || format!("{which} missing{why}"));
+        self.said(place, sink, Severity::Warning, format!("{which} missing{why}"));
     }
 
     /// Gives up what is missing, so that nothing is held.
     pub(super) fn let_go(&mut self, place: Place, sink: &mut Sink<'_>) {
-        let Self { up, down, face, .. } = self;
-        up.keep((0, 0), place, &mut |place, piece| {
-            face.give(Direction::ClientToServer, place, piece, sink);
-        });
-        down.keep((0, 0), place, &mut |place, piece| {
-            face.give(Direction::ServerToClient, place, piece, sink);
-        });
+        self.hold_only((0, 0), place, sink);
         self.settle(place, sink);
+    }
+
+    fn hold_only(&mut self, most: (usize, usize), place: Place, sink: &mut Sink<'_>) {
+        for direction in Direction::BOTH {
+            self.order(direction, sink, |order, out| order.keep(most, place, out));
+        }
     }
 
     /// The session is over.
@@ -405,15 +363,12 @@ impl Session {
         if self.over {
             return;
         }
-        let face = &mut self.face;
-        self.up.finish(GapCause::Lost, place, &mut |place, piece| {
-            face.give(Direction::ClientToServer, place, piece, sink);
-        });
-        self.down.finish(GapCause::Lost, place, &mut |place, piece| {
-            face.give(Direction::ServerToClient, place, piece, sink);
-        });
+        for direction in Direction::BOTH {
+            self.order(direction, sink, |order, out| order.finish(GapCause::Lost, place, out));
+        }
         if let Some(cause) = self.tail {
-            face.give(Direction::ClientToServer, place, Piece::Gap(None, cause), sink);
+            let gap = Piece::Gap(None, cause);
+            self.face.give(Direction::ClientToServer, place, gap, sink);
         }
         self.settle(place, sink);
         self.over = true;
