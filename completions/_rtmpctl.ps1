@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
         'rtmpctl;decode' {
             [CompletionResult]::new('--files-from', '--files-from', [CompletionResultType]::ParameterName, 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Take connections on these ports for RTMP even without a handshake (1935 always is)')
+            [CompletionResult]::new('--key-log', '--key-log', [CompletionResultType]::ParameterName, 'Decrypt TLS with the secrets in this file, as SSLKEYLOGFILE makes it; it may grow while a capture is read')
             [CompletionResult]::new('--decode-as', '--decode-as', [CompletionResultType]::ParameterName, 'Take every TCP connection, and each file of no known format, for the given protocol')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'How to print records')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print records')

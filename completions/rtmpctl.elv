@@ -31,6 +31,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
         &'rtmpctl;decode'= {
             cand --files-from 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input'
             cand --port 'Take connections on these ports for RTMP even without a handshake (1935 always is)'
+            cand --key-log 'Decrypt TLS with the secrets in this file, as SSLKEYLOGFILE makes it; it may grow while a capture is read'
             cand --decode-as 'Take every TCP connection, and each file of no known format, for the given protocol'
             cand -f 'How to print records'
             cand --format 'How to print records'

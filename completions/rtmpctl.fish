@@ -33,6 +33,7 @@ complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "completions" -d 'Pr
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "man" -d 'Print the man page, or write all of them into a directory'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l files-from -d 'Also read the captures that this file names, one a line or ended by zero bytes; - is standard input' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l port -d 'Take connections on these ports for RTMP even without a handshake (1935 always is)' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l key-log -d 'Decrypt TLS with the secrets in this file, as SSLKEYLOGFILE makes it; it may grow while a capture is read' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l decode-as -d 'Take every TCP connection, and each file of no known format, for the given protocol' -r -f -a "rtmp\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s f -l format -d 'How to print records' -r -f -a "table\t'Aligned rows for people'
 json\t'One JSON object a line'"

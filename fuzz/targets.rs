@@ -194,7 +194,7 @@ pub fn packet(data: &[u8]) {
     const LINKS: [u16; 13] = [0, 1, 9, 12, 50, 51, 101, 108, 113, 228, 229, 276, 7];
     let (link, data) = choose(data);
     let limits = Limits::default();
-    let mut captures = Captures::new(Choice { ports: Vec::new(), all: true }, &limits);
+    let mut captures = Captures::new(Choice { all: true, ..Choice::default() }, &limits);
     for number in 1..3 {
         let packet = Packet {
             number,
@@ -293,7 +293,7 @@ fn segment(port: u8, from_server: bool, sent: [u32; 2], payload: &[u8], fin: boo
 /// Segments of one connection, four bytes of head each: flags and direction, sequence, length.
 pub fn tcp(mut data: &[u8]) {
     let limits = Limits { reorder_bytes: 64 << 10, ..Limits::default() };
-    let mut captures = Captures::new(Choice { ports: Vec::new(), all: true }, &limits);
+    let mut captures = Captures::new(Choice { all: true, ..Choice::default() }, &limits);
     let mut number = 0;
     let mut bytes = 0u64;
     let mut given = 0u64;

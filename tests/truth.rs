@@ -20,7 +20,7 @@ use rtmpctl::output::payload::Form;
 
 /// The folders of `testdata` whose captures are held against their truth here. `carried` is not among them: it needs the
 /// keys of TLS, which are in [`keys`], and HTTP unwrapped.
-const FOLDERS: [&str; 2] = ["", "network"];
+const FOLDERS: [&str; 3] = ["", "network", "carried"];
 
 /// The key log of a capture of TLS.
 fn keys(path: &Path) -> Option<PathBuf> {
@@ -55,7 +55,7 @@ fn whole() -> Vec<(PathBuf, Value)> {
 }
 
 fn decode(path: &Path) -> Vec<Value> {
-    let options = Options { payload: Form::Hex, ..Options::default() };
+    let options = Options { payload: Form::Hex, key_log: keys(path), ..Options::default() };
     common::decode_file(path, &options)
 }
 

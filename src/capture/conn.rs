@@ -158,7 +158,7 @@ impl Conn {
         if fate == Fate::Open {
             for side in 0..2 {
                 if self.halves[side].finished() {
-                    self.content.end(side, place, out);
+                    self.content.end(side, place, shared, out);
                 }
             }
         }
@@ -246,7 +246,8 @@ impl Conn {
         }
     }
 
-    /// It is over: what is held comes out, holes are declared, and what there is to say of the network is said.
+    /// It is over: what is held comes out, holes are declared, and what there is to say of the network is said. `false`
+    /// where there was nothing to tell of.
     pub(super) fn close(
         mut self,
         (by, how): (ClosedBy, CloseKind),
@@ -254,21 +255,24 @@ impl Conn {
         tcp: &mut Tcp,
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
-    ) {
+    ) -> bool {
         let Self { halves, content, network, .. } = &mut self;
         for (side, half) in halves.iter_mut().enumerate() {
             half.end(&mut tcp.held, &mut |piece| {
                 content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
             });
         }
-        let flow = content.tell(shared, out);
+        content.finish(place, shared, out);
+        let flow = content.reported(shared);
         if flow.is_some() {
             let sides = [0, 1].map(|side| (content.direction(side), halves[side].counts));
             network.findings(sides, place.at, |finding| {
                 out(Traffic::Trouble { flow, place, finding });
             });
         }
-        content.close(by, how, place, out);
+        let matters = content.matters();
+        self.content.close(by, how, place, shared, out);
+        matters
     }
 
     /// How it ends with the capture.

@@ -1,9 +1,14 @@
 //! What one TCP connection carries: told by its first bytes, and handed on as the traffic of an RTMP connection. Knows no
 //! packets.
 
+use std::net::SocketAddr;
+
 use super::flows::Shared;
 use super::packet::Endpoint;
+use super::rtmpt::{self, Ends};
+use super::secure::{self, Secure};
 use super::tcp::Piece;
+use super::tls;
 use crate::inspect::{CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport};
 use crate::proto::Direction;
 use crate::proto::proxy::{self, Prefix};
@@ -23,6 +28,8 @@ pub(super) struct Content {
     /// The number that it has, or will have once it is told of.
     flow: Option<FlowId>,
     ended: [bool; 2],
+    /// It is what TLS carries.
+    secure: bool,
     state: State,
 }
 
@@ -32,6 +39,12 @@ enum State {
     Undecided(Vec<Kept>),
     /// RTMP, which has been told.
     Rtmp(FlowId),
+    /// What cannot be read, which has been told.
+    Sealed(FlowId),
+    /// TLS, with what is inside.
+    Tls(Box<Secure>),
+    /// HTTP requests that carry RTMP, of any number of sessions.
+    Tunnel(Box<rtmpt::Connection>),
     /// Nothing to tell of.
     Other,
 }
@@ -58,6 +71,12 @@ impl Kept {
 enum Verdict {
     More,
     Rtmp,
+    /// TLS, behind so many bytes of a PROXY protocol header.
+    Tls(usize),
+    /// TLS from the middle of the connection.
+    Sealed,
+    /// RTMPT, behind so many bytes of a PROXY protocol header.
+    Tunnel(usize),
     Other,
 }
 
@@ -65,6 +84,8 @@ enum Verdict {
 const MOST_KEPT: u64 = 8 << 10;
 /// C0 and C1, in bytes.
 const FIRST_PACKETS: u64 = 1537;
+/// Bytes that tell a ClientHello.
+const TLS_SNIFF: usize = 6;
 /// Bytes that tell a handshake from a chunk header.
 const SNIFF: usize = 9;
 
@@ -79,6 +100,7 @@ impl Content {
             from_start: false,
             flow: None,
             ended: [false, false],
+            secure: false,
             state: State::Undecided(Vec::new()),
         }
     }
@@ -103,28 +125,51 @@ impl Content {
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> Option<FlowId> {
-        if self.flow.is_some() {
-            self.settle(false, shared, out);
+        if let State::Tls(secure) = &mut self.state {
+            return secure.tell(shared, out);
         }
-        self.told()
+        if self.flow.is_some() {
+            self.settle(Verdict::Other, shared, out);
+        }
+        self.reported(shared)
     }
 
-    /// The number of a connection that has been told of.
-    pub(super) const fn told(&self) -> Option<FlowId> {
-        match self.state {
-            State::Rtmp(flow) => Some(flow),
+    /// The number of a connection that has been told of; of RTMPT, of the session that it carried last.
+    pub(super) fn reported(&self, shared: &Shared) -> Option<FlowId> {
+        match &self.state {
+            State::Rtmp(flow) | State::Sealed(flow) => Some(*flow),
+            State::Tls(secure) => secure.inner.reported(shared),
+            State::Tunnel(connection) => shared.tunnels.flow(connection),
             State::Undecided(_) | State::Other => None,
         }
     }
 
     /// The number that it has or will have.
-    pub(super) const fn flow(&self) -> Option<FlowId> {
-        self.flow
+    pub(super) fn flow(&self) -> Option<FlowId> {
+        match &self.state {
+            State::Tls(secure) => secure.inner.flow(),
+            _ => self.flow,
+        }
     }
 
     /// Whether it is RTMP or taken for it.
-    pub(super) const fn matters(&self) -> bool {
-        self.expected || self.flow.is_some()
+    pub(super) fn matters(&self) -> bool {
+        match &self.state {
+            State::Tls(secure) => secure.inner.matters(),
+            State::Tunnel(_) => true,
+            _ => self.expected || self.flow.is_some(),
+        }
+    }
+
+    /// Whether it is told of whatever it carries.
+    pub(super) const fn is_expected(&self) -> bool {
+        self.expected
+    }
+
+    /// Where its first packet was, and who is connected to whom.
+    pub(super) fn origin(&self) -> (Place, SocketAddr, SocketAddr) {
+        let client = self.client.unwrap_or(0);
+        (self.first, self.ends[client].into(), self.ends[1 - client].into())
     }
 
     /// Whether it has shown itself to be nothing to tell of.
@@ -145,6 +190,12 @@ impl Content {
         if self.is_client(side) { Direction::ClientToServer } else { Direction::ServerToClient }
     }
 
+    /// The side whose bytes go that way.
+    pub(super) fn side(&self, direction: Direction) -> usize {
+        let client = self.client.unwrap_or(0);
+        if direction == Direction::ClientToServer { client } else { 1 - client }
+    }
+
     /// Who `side` is, as the one that closed.
     pub(super) fn closed_by(&self, side: usize) -> ClosedBy {
         if self.is_client(side) { ClosedBy::Client } else { ClosedBy::Server }
@@ -160,19 +211,51 @@ impl Content {
         shared: &mut Shared,
         out: &mut impl FnMut(Traffic<'_>),
     ) {
-        match self.state {
-            State::Rtmp(flow) => {
-                let direction = self.direction(side);
-                out(match piece {
-                    Piece::Bytes(data) => Traffic::Bytes { flow, place, direction, data },
-                    Piece::Gap(length, cause) => {
-                        Traffic::Gap { flow, place, direction, length, cause }
-                    }
-                });
-            }
-            State::Undecided(_) => self.early(side, piece, place, shared, out),
-            State::Other => {}
+        if let State::Rtmp(flow) = self.state {
+            let direction = self.direction(side);
+            out(match piece {
+                Piece::Bytes(data) => Traffic::Bytes { flow, place, direction, data },
+                Piece::Gap(length, cause) => Traffic::Gap { flow, place, direction, length, cause },
+            });
+        } else {
+            self.wrapped(side, piece, place, shared, out);
         }
+    }
+
+    /// The same where it is not plain RTMP, or not known yet.
+    #[cold]
+    fn wrapped(
+        &mut self,
+        side: usize,
+        piece: Piece<'_>,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        let direction = self.direction(side);
+        match &mut self.state {
+            State::Undecided(_) => self.early(side, piece, place, shared, out),
+            State::Tls(secure) => {
+                if !secure.piece(side, piece, place, shared, out) {
+                    self.seal(place, shared, out);
+                }
+            }
+            State::Tunnel(connection) => {
+                let (tunnels, mut sink) = shared.tunnels(out);
+                tunnels.piece(connection, direction, piece, place, &mut sink);
+            }
+            State::Rtmp(_) | State::Sealed(_) | State::Other => {}
+        }
+    }
+
+    /// Nothing more can be read of TLS: it is let go, and with it what it holds.
+    fn seal(&mut self, place: Place, shared: &mut Shared, out: &mut dyn FnMut(Traffic<'_>)) {
+        let State::Tls(secure) = &mut self.state else { return };
+        secure.finish(place, shared, out);
+        self.state = match secure.inner.reported(shared) {
+            Some(flow) => State::Sealed(flow),
+            None => State::Other,
+        };
     }
 
     /// The same before it is known what the connection is.
@@ -198,8 +281,7 @@ impl Content {
         kept.push(next);
         match if fits { self.verdict() } else { Verdict::Other } {
             Verdict::More => {}
-            Verdict::Rtmp => self.settle(true, shared, out),
-            Verdict::Other => self.settle(false, shared, out),
+            verdict => self.settle(verdict, shared, out),
         }
     }
 
@@ -216,6 +298,23 @@ impl Content {
         let Some(bytes) = opening.get(ahead..).filter(|bytes| !bytes.is_empty()) else {
             return if opening.is_empty() { Verdict::Other } else { Verdict::More };
         };
+        if !self.secure {
+            match bytes {
+                [0x16] | [0x16, 3] | [0x16, 3, _, ..] if bytes.len() < TLS_SNIFF => {
+                    return Verdict::More;
+                }
+                _ if tls::is_client_hello(bytes) => return Verdict::Tls(ahead),
+                _ if self.expected && self.client.is_none() && secure::is_records(bytes) => {
+                    return Verdict::Sealed;
+                }
+                _ => {}
+            }
+        }
+        match rtmpt::opens(bytes) {
+            None => return Verdict::More,
+            Some(true) => return Verdict::Tunnel(ahead),
+            Some(false) => {}
+        }
         if self.expected {
             let short = self.client.is_none() && bytes.len() < SNIFF && opens(bytes);
             return if short { Verdict::More } else { Verdict::Rtmp };
@@ -238,14 +337,31 @@ impl Content {
     }
 
     /// It is known what the connection is: RTMP is told of, with what came before; so is whatever came on its port.
-    fn settle(&mut self, rtmp: bool, shared: &mut Shared, out: &mut dyn FnMut(Traffic<'_>)) {
+    fn settle(&mut self, verdict: Verdict, shared: &mut Shared, out: &mut dyn FnMut(Traffic<'_>)) {
         let State::Undecided(kept) = &mut self.state else { return };
-        let kept = std::mem::take(kept);
+        let mut kept = std::mem::take(kept);
         self.state = State::Other;
-        if !rtmp && !self.expected {
-            return;
+        match verdict {
+            // Of many without keys there is no more to say than of some.
+            Verdict::Tls(_) if !self.expected && !shared.looks_into_tls() => {
+                shared.counts.tls_connections += 1;
+                return;
+            }
+            Verdict::Tls(ahead) => self.enter_tls(&mut kept, ahead, shared, out),
+            Verdict::Tunnel(ahead) => self.enter_tunnel(&mut kept, ahead, shared),
+            Verdict::Sealed => {
+                self.secure = true;
+                self.open(&[], shared, out);
+                let (Some(flow), place) = (self.flow, self.first) else { return };
+                self.state = State::Sealed(flow);
+                let finding = secure::inside_finding();
+                out(Traffic::Trouble { flow: Some(flow), place, finding });
+                return;
+            }
+            Verdict::Rtmp => self.open(&kept, shared, out),
+            Verdict::Other | Verdict::More if self.expected => self.open(&kept, shared, out),
+            Verdict::Other | Verdict::More => return,
         }
-        self.open(&kept, shared, out);
         for Kept { side, place, bytes, missing, cause } in kept {
             if !bytes.is_empty() {
                 self.piece(side, Piece::Bytes(&bytes), place, shared, &mut |traffic| out(traffic));
@@ -256,6 +372,42 @@ impl Content {
                 self.piece(side, gap, place, shared, &mut |traffic| out(traffic));
             }
         }
+    }
+
+    /// The client opens with TLS. A PROXY protocol header ahead of it goes inside, where it is read.
+    fn enter_tls(
+        &mut self,
+        kept: &mut [Kept],
+        ahead: usize,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        let Some(&Kept { side: client, place, .. }) = kept.first() else { return };
+        self.client = Some(client);
+        let mut inner = Self::new(self.ends, self.first, self.expected);
+        (inner.client, inner.from_start) = (self.client, true);
+        (inner.flow, inner.secure) = (self.flow, true);
+        let header = take_off(kept, ahead);
+        if !header.is_empty() {
+            inner.piece(client, Piece::Bytes(&header), place, shared, &mut |traffic| out(traffic));
+        }
+        self.state = State::Tls(Box::new(Secure::new(inner)));
+    }
+
+    /// The client opens with a request of RTMPT, whose sessions have numbers of their own.
+    fn enter_tunnel(&mut self, kept: &mut [Kept], ahead: usize, shared: &mut Shared) {
+        let Some(client) = kept.first().map(|kept| kept.side) else { return };
+        self.client = Some(client);
+        if let Some(flow) = self.flow.take() {
+            shared.give_back(flow);
+        }
+        take_off(kept, ahead);
+        let ends = Ends {
+            client: self.ends[client].into(),
+            server: self.ends[1 - client].into(),
+            secure: self.secure,
+        };
+        self.state = State::Tunnel(Box::new(rtmpt::Connection::new(ends)));
     }
 
     /// Says that there is a connection, at the place of its first packet.
@@ -281,12 +433,16 @@ impl Content {
                 _ => usize::from(self.ends[1].port > self.ends[0].port),
             }
         });
-        let encrypted = self.from_start && matches!(bytes.first(), Some(6 | 8 | 9));
+        let transport = match bytes.first() {
+            _ if self.secure => Transport::Rtmps,
+            Some(6 | 8 | 9) if self.from_start => Transport::Rtmpe,
+            _ => Transport::Rtmp,
+        };
         let opened = Opened {
             client: Some(self.ends[client].into()),
             server: Some(self.ends[1 - client].into()),
             from_start: self.from_start,
-            transport: if encrypted { Transport::Rtmpe } else { Transport::Rtmp },
+            transport,
         };
         let flow = *self.flow.get_or_insert_with(|| shared.number());
         self.state = State::Rtmp(flow);
@@ -294,26 +450,82 @@ impl Content {
     }
 
     /// `side` has sent all that it will.
-    pub(super) fn end(&mut self, side: usize, place: Place, out: &mut dyn FnMut(Traffic<'_>)) {
-        if let State::Rtmp(flow) = self.state
-            && !std::mem::replace(&mut self.ended[side], true)
-        {
-            out(Traffic::Ended { flow, place, direction: self.direction(side) });
+    pub(super) fn end(
+        &mut self,
+        side: usize,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        let told = matches!(self.state, State::Rtmp(_) | State::Tls(_) | State::Tunnel(_));
+        if !told || std::mem::replace(&mut self.ended[side], true) {
+            return;
+        }
+        let direction = self.direction(side);
+        match &mut self.state {
+            State::Rtmp(flow) => out(Traffic::Ended { flow: *flow, place, direction }),
+            State::Tls(secure) => {
+                if !secure.end(side, place, shared, out) {
+                    self.seal(place, shared, out);
+                }
+            }
+            State::Tunnel(connection) => {
+                let (tunnels, mut sink) = shared.tunnels(out);
+                tunnels.ended(connection, direction, place, &mut sink);
+            }
+            State::Undecided(_) | State::Sealed(_) | State::Other => {}
+        }
+    }
+
+    /// No more comes: what is to be told of in any case is, with what waited for a decision.
+    pub(super) fn finish(
+        &mut self,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        match &mut self.state {
+            State::Tls(secure) => secure.finish(place, shared, out),
+            State::Undecided(_) if self.flow.is_some() => {
+                self.settle(Verdict::Other, shared, out);
+            }
+            _ => {}
         }
     }
 
     /// The TCP connection is over, and was told of if it is to be.
     pub(super) fn close(
-        &mut self,
+        self,
         by: ClosedBy,
         how: CloseKind,
         place: Place,
+        shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) {
-        if let State::Rtmp(flow) = self.state {
-            out(Traffic::Closed { flow, place, by, how });
+        match self.state {
+            State::Rtmp(flow) | State::Sealed(flow) => {
+                out(Traffic::Closed { flow, place, by, how });
+            }
+            State::Tls(secure) => secure.inner.close(by, how, place, shared, out),
+            State::Tunnel(connection) => {
+                let (tunnels, mut sink) = shared.tunnels(out);
+                tunnels.closed(*connection, by, how, place, &mut sink);
+            }
+            State::Undecided(_) | State::Other => {}
         }
     }
+}
+
+/// Takes the first `n` bytes of whoever spoke first off what was kept.
+fn take_off(kept: &mut [Kept], n: usize) -> Vec<u8> {
+    let mut taken = Vec::with_capacity(n.min(MOST_KEPT as usize));
+    let opener = kept.first().map(|kept| kept.side);
+    for kept in kept.iter_mut().filter(|kept| Some(kept.side) == opener) {
+        let here = kept.bytes.len().min(n - taken.len());
+        taken.extend_from_slice(&kept.bytes[..here]);
+        kept.bytes = kept.bytes[here..].into();
+    }
+    taken
 }
 
 /// The first bytes of whoever spoke first, up to a hole.

@@ -6,6 +6,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use super::conn::{Conn, Fate, Tcp};
 use super::content::Content;
 use super::packet::{ACK, FlowKey, SYN, Segment};
+use super::rtmpt::{Sink, Tunnels};
+use super::secure;
+use super::tls::Keys;
 use crate::Limits;
 use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Severity, Traffic};
 
@@ -31,9 +34,50 @@ pub(super) struct Shared {
     pub(super) choice: Choice,
     /// What was seen besides.
     pub(super) counts: FlowCounts,
+    pub(super) limits: Limits,
+    /// Absent while a connection decrypts.
+    pub(super) vault: Option<Box<Vault>>,
+    pub(super) tunnels: Tunnels,
+    /// The first TLS connection that was not decrypted and is on no port of RTMP: in case there is nothing else.
+    pub(super) sealed: Option<(Place, String)>,
+}
+
+/// What decrypting takes.
+#[derive(Debug)]
+pub(super) struct Vault {
+    pub(super) keys: Keys,
+    /// Bytes held by all TLS connections.
+    pub(super) held: usize,
+    pub(super) limits: Limits,
 }
 
 impl Shared {
+    /// Whether TLS on a port that is not RTMP's may turn out to be readable.
+    pub(super) fn has_keys(&self) -> bool {
+        self.choice.key_log || self.vault.as_ref().is_some_and(|vault| !vault.keys.is_empty())
+    }
+
+    /// Whether TLS on a port that is not RTMP's is worth a look: it may turn out to be readable, or be all that there is.
+    pub(super) fn looks_into_tls(&self) -> bool {
+        self.has_keys() || self.sealed.is_none() && self.counts.tls_connections < TLS_LOOKED_INTO
+    }
+
+    /// Takes a number back, if it was the last one given away.
+    pub(super) const fn give_back(&mut self, number: FlowId) {
+        if number == self.opened {
+            self.opened -= 1;
+        }
+    }
+
+    /// The RTMPT sessions, and what they need.
+    pub(super) fn tunnels<'s>(
+        &'s mut self,
+        out: &'s mut dyn FnMut(Traffic<'_>),
+    ) -> (&'s mut Tunnels, Sink<'s>) {
+        let Self { opened, limits, tunnels, .. } = self;
+        (tunnels, Sink { opened, limits, out })
+    }
+
     /// The number of the next connection.
     pub(super) const fn number(&mut self) -> FlowId {
         self.opened += 1;
@@ -48,6 +92,8 @@ pub struct Choice {
     pub ports: Vec<u16>,
     /// All.
     pub all: bool,
+    /// Secrets of TLS connections are given or will be: TLS on any port may carry RTMP.
+    pub key_log: bool,
 }
 
 impl Choice {
@@ -67,7 +113,12 @@ pub struct FlowCounts {
     pub other_connections: u64,
     /// Their segments.
     pub other_segments: u64,
+    /// Those of the connections that are TLS and were not decrypted.
+    pub tls_connections: u64,
 }
+
+/// Connections of TLS looked into without keys, until one says what it is.
+const TLS_LOOKED_INTO: u64 = 64;
 
 /// In the table instead of an index: not RTMP. A new SYN makes it a new connection.
 const OTHER: u32 = u32::MAX;
@@ -84,14 +135,38 @@ impl Flows {
             free: Vec::new(),
             last: None,
             clock: 0,
+            shared: Shared {
+                opened: 0,
+                choice,
+                counts: FlowCounts::default(),
+                vault: Some(Box::new(Vault {
+                    keys: Keys::new(&limits),
+                    held: 0,
+                    limits: limits.clone(),
+                })),
+                tunnels: Tunnels::default(),
+                sealed: None,
+                limits: limits.clone(),
+            },
             tcp: Tcp { limits, held: 0 },
-            shared: Shared { opened: 0, choice, counts: FlowCounts::default() },
         }
     }
 
     /// The number of the next connection, which is given away.
     pub(super) const fn next_number(&mut self) -> FlowId {
         self.shared.number()
+    }
+
+    /// Takes secrets of TLS connections, as key logs have them.
+    pub(super) fn add_keys(&mut self, text: &[u8]) {
+        if let Some(vault) = &mut self.shared.vault {
+            vault.keys.add(text);
+        }
+    }
+
+    /// Whether secrets of TLS connections are known.
+    pub(super) fn has_keys(&self) -> bool {
+        self.shared.vault.as_ref().is_some_and(|vault| !vault.keys.is_empty())
     }
 
     /// RTMP connections seen so far.
@@ -208,7 +283,7 @@ impl Flows {
                 .enumerate()
                 .filter_map(|(index, conn)| {
                     let conn = conn.as_ref()?;
-                    let flow = conn.content.told();
+                    let flow = conn.content.reported(&self.shared);
                     Some((conn.content.matters(), conn.seen_at, index as u32, flow))
                 })
                 .collect();
@@ -245,10 +320,10 @@ impl Flows {
         };
         self.free.push(index);
         self.last = None;
-        let matters = conn.content.matters();
-        self.table.insert(conn.key, if matters { OVER } else { OTHER });
+        let key = conn.key;
+        let matters = conn.close(how, place, &mut self.tcp, &mut self.shared, out);
+        self.table.insert(key, if matters { OVER } else { OTHER });
         self.shared.counts.other_connections += u64::from(!matters);
-        conn.close(how, place, &mut self.tcp, &mut self.shared, out);
     }
 
     /// The capture is over, and with it every connection.
@@ -266,6 +341,14 @@ impl Flows {
         order.sort_unstable_by_key(|&(flow, index, _)| (flow, index));
         for (_, index, how) in order {
             self.close(index, how, place, out);
+        }
+        let (tunnels, mut sink) = self.shared.tunnels(out);
+        tunnels.finish(place, &mut sink);
+        if self.shared.opened == 0
+            && let Some((place, what)) = self.shared.sealed.take()
+        {
+            let finding = secure::nothing_else(&what, self.shared.counts.tls_connections);
+            out(Traffic::Trouble { flow: None, place, finding });
         }
     }
 }

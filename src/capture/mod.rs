@@ -10,8 +10,8 @@ mod link;
 mod network;
 mod packet;
 mod recent;
-#[allow(dead_code, unused_imports, reason = "the table of connections does not call it yet")]
 mod rtmpt;
+mod secure;
 mod tcp;
 pub mod tls;
 
@@ -40,6 +40,9 @@ pub struct Captures {
     /// The connection that the file being read is by itself.
     single: Option<FlowId>,
 }
+
+/// The type of a pcapng block with a TLS key log (draft-ietf-opsawg-pcapng §4.7).
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// What was seen besides RTMP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,6 +77,18 @@ impl Captures {
         }
     }
 
+    /// Takes the text of a TLS key log (RFC 9850), or a part of it cut anywhere. Secrets may come behind the packets that
+    /// need them, within [`Limits::tls_bytes`].
+    pub fn add_secrets(&mut self, text: &[u8]) {
+        self.flows.add_keys(text);
+    }
+
+    /// Whether secrets of TLS connections are known.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
+        self.flows.has_keys()
+    }
+
     /// Takes what a file gives; `file` is its index where there are several.
     #[inline]
     pub fn item(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut impl FnMut(Traffic<'_>)) {
@@ -84,6 +99,10 @@ impl Captures {
                 let at = if flow.is_some() { None } else { self.last.at };
                 let place = Place { at, frame: None, file };
                 out(Traffic::Trouble { flow, place, finding: finding(trouble) });
+            }
+            Item::Secrets { kind: TLS_KEY_LOG, data } => {
+                self.flows.add_keys(data);
+                self.flows.add_keys(b"\n"); // where its last line has no end
             }
             Item::Secrets { .. } => {}
             item => self.single(item, file, out),

@@ -64,6 +64,10 @@ pub(super) struct Decode {
     #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Input")]
     pub(super) port: Vec<u16>,
 
+    /// Decrypt TLS with the secrets in this file, as SSLKEYLOGFILE makes it; it may grow while a capture is read
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(super) key_log: Option<PathBuf>,
+
     /// Take every TCP connection, and each file of no known format, for the given protocol
     #[arg(long, value_name = "PROTOCOL", help_heading = "Input")]
     pub(super) decode_as: Option<DecodeAs>,

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use super::args::{Decode, DecodeAs};
 use super::input::{self, Input, Stop};
+use super::key_log::KeyLog;
 use super::progress::Progress;
 use super::pump::Pump;
 use super::settings::Settings;
 use super::{Failure, TROUBLE, say};
 use crate::Limits;
 use crate::capture::file::Reader;
-use crate::capture::{Captures, Choice, Counts, Error};
+use crate::capture::{Captures, Choice, Error};
 
 pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
     let limits = Limits::default();
@@ -38,40 +39,86 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
         let same = same.display();
         return Err(Failure::new(format!("cannot write {same}: it is a capture to read")));
     }
+    let keys = decode.key_log.as_deref().map(KeyLog::open).transpose()?;
     let named = if several { names.clone() } else { Vec::new() };
-    let mut pump = Pump::open("decode", &names, named, &decode.shared, &settings, &limits)?;
-    let choice =
-        Choice { ports: decode.port.clone(), all: decode.decode_as == Some(DecodeAs::Rtmp) };
-    let mut captures = Captures::new(choice, &limits);
+    let pump = Pump::open("decode", &names, named, &decode.shared, &settings, &limits)?;
+    let choice = Choice {
+        ports: decode.port.clone(),
+        all: decode.decode_as == Some(DecodeAs::Rtmp),
+        key_log: keys.is_some(),
+    };
+    let captures = Captures::new(choice, &limits);
+    let mut run = Run { captures, keys, pump, stop: &stop, quiet: decode.shared.quiet };
+    run.read_keys()?;
     let mut unread = false;
     for (index, path) in files.iter().enumerate() {
         let opened = first.take().unwrap_or_else(|| {
             // Opening waits for the first bytes, which may take long.
-            pump.flush();
+            run.pump.flush();
             open(index)
         });
         let file = several.then_some(index as u32);
-        let read = opened.and_then(|opened| {
-            let mut progress = Progress::new(opened.total, decode.shared.quiet);
-            let result =
-                pump_file(opened, file, &mut captures, &mut pump, &stop, &mut progress, path);
-            progress.clear();
-            result
-        });
-        if stop.is_set() || pump.has_failed() {
+        let read = opened.and_then(|opened| run.file(opened, file, path));
+        if stop.is_set() || run.pump.has_failed() {
             break;
         }
         if let Err(failure) = read {
             // What was read before it is kept; the other files are read too.
-            pump.flush();
+            run.pump.flush();
             failure.report();
             unread = true;
         }
     }
+    let Run { mut captures, mut pump, .. } = run;
     captures.finish(&mut |traffic| pump.traffic(&traffic));
     let code = pump.finish(settings.fail_on)?;
-    report(&captures.counts(), decode);
+    report(&captures, decode);
     Ok(if unread { ExitCode::from(TROUBLE) } else { code })
+}
+
+/// A run over all files.
+struct Run<'r> {
+    captures: Captures,
+    keys: Option<KeyLog>,
+    pump: Pump,
+    stop: &'r Stop,
+    quiet: bool,
+}
+
+impl Run<'_> {
+    /// Takes what has come of the key log.
+    fn read_keys(&mut self) -> Result<(), Failure> {
+        match &mut self.keys {
+            Some(keys) => keys.read(&mut self.captures),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads one file to its end, or until a signal comes or the output fails.
+    fn file(&mut self, opened: Opened, file: Option<u32>, path: &Path) -> Result<(), Failure> {
+        let mut progress = Progress::new(opened.total, self.quiet);
+        let mut reader = opened.reader;
+        let result = loop {
+            if !reader.buffered() {
+                progress.clear();
+                self.pump.flush();
+                progress.at(reader.bytes_read());
+                self.read_keys()?;
+                if self.stop.is_set() || self.pump.has_failed() {
+                    break Ok(());
+                }
+            }
+            let Self { captures, pump, .. } = self;
+            match reader.next() {
+                Ok(Some(_)) if self.stop.is_set() => break Ok(()),
+                Ok(Some(item)) => captures.item(&item, file, &mut |traffic| pump.traffic(&traffic)),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(unreadable(path, error)),
+            }
+        };
+        progress.clear();
+        result
+    }
 }
 
 /// The files of the command line, then those of the list.
@@ -128,37 +175,9 @@ fn unreadable(path: &Path, error: Error) -> Failure {
     }
 }
 
-/// Reads one file to its end, or until a signal comes or the output fails.
-fn pump_file(
-    opened: Opened,
-    file: Option<u32>,
-    captures: &mut Captures,
-    pump: &mut Pump,
-    stop: &Stop,
-    progress: &mut Progress,
-    path: &Path,
-) -> Result<(), Failure> {
-    let mut reader = opened.reader;
-    loop {
-        if !reader.buffered() {
-            progress.clear();
-            pump.flush();
-            progress.at(reader.bytes_read());
-            if stop.is_set() || pump.has_failed() {
-                return Ok(());
-            }
-        }
-        match reader.next() {
-            Ok(Some(_)) if stop.is_set() => return Ok(()),
-            Ok(Some(item)) => captures.item(&item, file, &mut |traffic| pump.traffic(&traffic)),
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(unreadable(path, error)),
-        }
-    }
-}
-
 /// What stderr says at the end: always that there was no RTMP, and the counts with `-v`.
-fn report(counts: &Counts, decode: &Decode) {
+fn report(captures: &Captures, decode: &Decode) {
+    let counts = captures.counts();
     if counts.rtmp_connections == 0 && !decode.shared.quiet {
         let other = counts.flows.other_connections;
         let why = match (counts.packets, other) {
@@ -173,9 +192,29 @@ fn report(counts: &Counts, decode: &Decode) {
         };
         say(&format!("rtmpctl: no RTMP found: {why}"));
     }
+    let tls = counts.flows.tls_connections;
+    if counts.rtmp_connections == 0 && tls > 0 && !decode.shared.quiet {
+        let of_them = match tls {
+            1 => "one of them is TLS".to_owned(),
+            tls => format!("{tls} of them are TLS"),
+        };
+        say(&if captures.has_secrets() {
+            format!("rtmpctl: {of_them}, and the secrets given are not of RTMP in it")
+        } else {
+            format!(
+                "rtmpctl: {of_them}: --key-log FILE reads RTMP in TLS, --port N says more about it"
+            )
+        });
+    }
+    if let Some(keys) = &decode.key_log
+        && !captures.has_secrets()
+        && !decode.shared.quiet
+    {
+        say(&format!("rtmpctl: {} holds no secrets of TLS connections", keys.display()));
+    }
     if decode.shared.verbose > 0 {
         say(&format!(
-            "rtmpctl: {} packets, {} RTMP connections, {} other TCP connections ({} segments), {} packets without TCP, \
+            "rtmpctl: {} packets, {} RTMP connections, {} other TCP connections ({} segments, {tls} TLS), {} packets without TCP, \
              {} unreadable, {} of unknown link types, {} incomplete IP datagrams",
             counts.packets,
             counts.rtmp_connections,

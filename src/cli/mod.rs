@@ -3,6 +3,7 @@
 mod args;
 mod decode;
 mod input;
+mod key_log;
 mod progress;
 mod pump;
 mod recordings;

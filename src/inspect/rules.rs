@@ -592,6 +592,41 @@ pub const RULES: &[Rule] = &[
               blocked thread.",
         spec: None,
     },
+    Rule {
+        code: "tls.alert",
+        severity: Severity::Error,
+        title: "TLS ended with an alert",
+        meaning: "One side gave TLS up and said why: no version or cipher suite in common, a certificate that it does not \
+                  accept, an unknown server name. Alerts of TLS 1.3, and all that come behind the handshake, are \
+                  encrypted: they are seen where secrets are given.",
+        breaks_on: "Encoders whose TLS is old (1.0 or 1.1 only), whose store of certificates is, or whose clock is wrong; \
+                    servers whose certificate has expired, lacks its intermediate or is for another name.",
+        fix: "Look up the alert named. Certificate: check its dates, its names and that the server sends the whole chain. \
+              Handshake failure: allow TLS 1.2 with an ECDHE cipher suite on both sides.",
+        spec: Some("RFC 8446 §6"),
+    },
+    Rule {
+        code: "tls.decrypted",
+        severity: Severity::Info,
+        title: "TLS was decrypted with the secrets given",
+        meaning: "The connection is RTMPS, or RTMPT in TLS. What it carries is shown as that of a plain one is, and offsets \
+                  count the bytes inside. The sentence names version, cipher suite and the server name asked for.",
+        breaks_on: "Nothing. Whoever has the secrets and the capture can read all of it, the stream key too.",
+        fix: "Nothing to fix. Do not hand on a capture together with its secrets.",
+        spec: Some("RFC 8446 §5"),
+    },
+    Rule {
+        code: "tls.no-keys",
+        severity: Severity::Warning,
+        title: "TLS that cannot be read",
+        meaning: "The connection is TLS, and what is inside cannot be decrypted: its secrets are not given, are those of \
+                  other connections, or the capture lacks its beginning. The sentence says which.",
+        breaks_on: "Nothing but the inspection.",
+        fix: "Let the client or the server write its secrets (SSLKEYLOGFILE for programs with GnuTLS, OpenSSL or NSS; an \
+              option of many servers and proxies) and give the file with --key-log, or put it into a pcapng file: editcap \
+              --inject-secrets tls,FILE IN OUT. Capture from before the connection begins.",
+        spec: Some("RFC 8446 §5"),
+    },
 ];
 
 #[cfg(test)]

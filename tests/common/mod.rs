@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) redact: bool,
     /// Which connections to decode.
     pub(crate) choice: Choice,
+    /// Secrets of TLS connections.
+    pub(crate) key_log: Option<PathBuf>,
     /// The limits.
     pub(crate) limits: Limits,
 }
@@ -104,6 +106,9 @@ pub(crate) fn decode_to_lines(paths: &[&Path], options: &Options) -> String {
         inspect::Options { chunks: options.chunks, whole_media: options.payload != Form::None };
     let mut inspector = Inspector::new(inspection, options.limits.clone());
     let mut captures = Captures::new(options.choice.clone(), &options.limits);
+    if let Some(path) = &options.key_log {
+        captures.add_secrets(&std::fs::read(path).unwrap());
+    }
     let mut feed = |traffic: &inspect::Traffic<'_>| {
         inspector.feed(traffic, &mut |record| match &mut redactor {
             Some(redactor) => redactor.pass(record, &mut |record| writer.record(&mut out, record)),

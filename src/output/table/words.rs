@@ -50,6 +50,9 @@ pub(super) fn of(record: &Record<'_>) -> String {
     match &record.event {
         Event::Opened(opened) => {
             text.push_str(&ends(opened));
+            if !matches!(opened.transport, Transport::Rtmp | Transport::Flv) {
+                let _ = write!(text, " {}", opened.transport.as_str());
+            }
             if !opened.from_start {
                 text.push_str(" (the capture begins inside the connection)");
             }

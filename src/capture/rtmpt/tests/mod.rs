@@ -92,6 +92,7 @@ fn gather(seen: &mut BTreeMap<FlowId, Seen>, stray: &mut Vec<Finding>, traffic: 
             seen.came[direction.index()].push(Came::Gap(length, cause));
         }
         Traffic::Ended { .. } => panic!("no direction ends alone"),
+        Traffic::Message { .. } => panic!("there are no tags"),
         Traffic::Closed { flow, place, by, how } => {
             let seen = seen.get_mut(&flow).expect("it was opened");
             assert!(seen.closed.is_empty(), "closed twice");
