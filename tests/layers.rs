@@ -57,7 +57,7 @@ const TABLE: &[Row] = &[
         "inspect::ClosedBy", "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
     ], &[]),
     row("capture::file", &[
-        "capture", "Limits", "inspect::Opened", "inspect::Transport", "proto::Direction", "proto::Span", "proto::chunk",
+        "capture", "Limits", "inspect::Transport", "proto::Direction", "proto::Span", "proto::chunk",
     ], &[]),
     // What tells RTMP from other bytes is the protocol itself.
     row("capture::file::raw", &[

@@ -181,7 +181,7 @@ impl Flows {
     }
 
     /// Takes a segment; `out` gets what it brings.
-    #[inline]
+    #[inline(never)] // inside the loop over packets it costs that loop its registers
     pub(super) fn segment(
         &mut self,
         segment: &Segment<'_>,

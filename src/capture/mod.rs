@@ -22,7 +22,7 @@ pub use flows::{Choice, FlowCounts};
 pub use link::LinkType;
 
 use crate::Limits;
-use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Severity, Traffic};
+use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Opened, Place, Severity, Traffic};
 use crate::proto::Direction;
 use file::{Broken, Item, Packet, Trouble, TroubleKind};
 use flows::Flows;
@@ -94,6 +94,15 @@ impl Captures {
     pub fn item(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut impl FnMut(Traffic<'_>)) {
         match item {
             Item::Packet(packet) => self.packet(packet, file, out),
+            item => self.rare(item, file, out),
+        }
+    }
+
+    /// What a file gives besides packets.
+    #[cold]
+    fn rare(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut dyn FnMut(Traffic<'_>)) {
+        match item {
+            Item::Packet(_) => {}
             Item::Trouble(trouble) => {
                 let flow = self.single;
                 let at = if flow.is_some() { None } else { self.last.at };
@@ -110,9 +119,10 @@ impl Captures {
     }
 
     /// What a file gives that is one connection by itself. It has no clock and no packets.
-    fn single(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut impl FnMut(Traffic<'_>)) {
+    fn single(&mut self, item: &Item<'_>, file: Option<u32>, out: &mut dyn FnMut(Traffic<'_>)) {
         let place = Place { file, ..Place::default() };
-        if let Item::Opened(opened) = *item {
+        if let Item::Opened { from_start, transport } = *item {
+            let opened = Opened { client: None, server: None, from_start, transport };
             // Only where the file before could not be read to its end.
             self.close_single(place, out);
             let flow = self.flows.next_number();
@@ -122,8 +132,9 @@ impl Captures {
         }
         let Some(flow) = self.single else { return };
         match *item {
-            Item::Tag { ref message, encrypted } => {
-                let direction = Direction::ClientToServer;
+            Item::Tag(ref tag) => {
+                let (direction, message) = (Direction::ClientToServer, &tag.message());
+                let encrypted = tag.encrypted;
                 out(Traffic::Message { flow, place, direction, message, encrypted });
             }
             Item::Bytes { direction, data } => {
@@ -137,15 +148,16 @@ impl Captures {
         }
     }
 
-    fn close_single(&mut self, place: Place, out: &mut impl FnMut(Traffic<'_>)) {
+    fn close_single(&mut self, place: Place, out: &mut dyn FnMut(Traffic<'_>)) {
         if let Some(flow) = self.single.take() {
             let (by, how) = (ClosedBy::CaptureEnd, CloseKind::End);
             out(Traffic::Closed { flow, place, by, how });
         }
     }
 
+    /// Takes a packet; `file` is its file's index where there are several.
     #[inline]
-    fn packet(
+    pub fn packet(
         &mut self,
         packet: &Packet<'_>,
         file: Option<u32>,
@@ -161,7 +173,8 @@ impl Captures {
     }
 
     #[cold]
-    fn other(&mut self, parsed: &Parsed<'_>, place: Place, out: &mut impl FnMut(Traffic<'_>)) {
+    fn other(&mut self, parsed: &Parsed<'_>, place: Place, out: &mut dyn FnMut(Traffic<'_>)) {
+        let out = &mut |traffic: Traffic<'_>| out(traffic);
         match parsed {
             Parsed::Segment(segment) => self.flows.segment(segment, place, out),
             Parsed::Fragment(fragment) => {

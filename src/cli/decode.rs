@@ -11,7 +11,7 @@ use super::pump::Pump;
 use super::settings::Settings;
 use super::{Failure, TROUBLE, say};
 use crate::Limits;
-use crate::capture::file::Reader;
+use crate::capture::file::{Item, Reader};
 use crate::capture::{Captures, Choice, Error};
 
 pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
@@ -111,6 +111,10 @@ impl Run<'_> {
             let Self { captures, pump, .. } = self;
             match reader.next() {
                 Ok(Some(_)) if self.stop.is_set() => break Ok(()),
+                // Nearly all are packets, which need not be moved about as an item.
+                Ok(Some(Item::Packet(packet))) => {
+                    captures.packet(&packet, file, &mut |traffic| pump.traffic(&traffic));
+                }
                 Ok(Some(item)) => captures.item(&item, file, &mut |traffic| pump.traffic(&traffic)),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(unreadable(path, error)),

@@ -222,7 +222,7 @@ const SESSION_FULL: &str = "limit.session-bytes";
 
 impl Facts {
     /// A complete message.
-    #[inline]
+    #[inline(always)] // into the loop over chunks, although there is a second caller
     pub(super) fn message(
         &mut self,
         direction: Direction,

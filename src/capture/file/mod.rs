@@ -21,7 +21,7 @@ use self::window::Window;
 use super::error::{Error, Foreign};
 use super::link::LinkType;
 use crate::Limits;
-use crate::inspect::{Opened, Transport};
+use crate::inspect::Transport;
 use crate::proto::{Direction, Span, chunk};
 
 /// With so much at hand the next record is whole, short of a packet longer than any network's: half a block.
@@ -42,14 +42,14 @@ pub enum Item<'a> {
         data: &'a [u8],
     },
     /// The file is one connection by itself, which begins.
-    Opened(Opened),
-    /// A tag of an FLV file.
-    Tag {
-        /// The tag as a message of no chunks, its span in the (unpacked) file.
-        message: chunk::Message<'a>,
-        /// Whether its payload is encrypted.
-        encrypted: bool,
+    Opened {
+        /// Whether it is seen from its first byte.
+        from_start: bool,
+        /// What it is.
+        transport: Transport,
     },
+    /// A tag of an FLV file.
+    Tag(Tag<'a>),
     /// The next bytes of the one direction that a raw dump holds.
     Bytes {
         /// Which way.
@@ -64,6 +64,45 @@ pub enum Item<'a> {
     },
     /// Something in the file cannot be read as it should. Reading goes on.
     Trouble(Trouble),
+}
+
+/// A tag of an FLV file (FLV 10.1 §E.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag<'a> {
+    /// Its type: 8, 9, 18, or what else the file has.
+    pub type_id: u8,
+    /// Whether its payload is encrypted.
+    pub encrypted: bool,
+    /// Its timestamp, milliseconds, modulo 2^32.
+    pub timestamp: u32,
+    /// Its stream id, 0 in files that keep to the specification.
+    pub stream_id: u32,
+    /// The length of its header, bytes: what precedes the payload.
+    pub header: u32,
+    /// Where its header begins in the (unpacked) file.
+    pub offset: u64,
+    /// Its payload.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Tag<'a> {
+    /// The tag as a message of no chunks.
+    #[must_use]
+    pub const fn message(&self) -> chunk::Message<'a> {
+        let length = self.payload.len() as u32;
+        chunk::Message {
+            chunk_stream_id: 0,
+            message_stream_id: self.stream_id,
+            type_id: self.type_id,
+            timestamp: self.timestamp,
+            timestamp_uncertain: false,
+            length,
+            chunks: 0,
+            span: Span { start: self.offset, end: self.offset + (self.header + length) as u64 },
+            payload: self.payload,
+            damaged: &[],
+        }
+    }
 }
 
 /// What a live source may give as an error's inner value: it has no bytes now, and is to be asked again.
@@ -220,7 +259,11 @@ pub struct Reader<R: Read> {
 /// What is still to be said of a file that is one connection.
 #[derive(Debug, Clone, Copy)]
 enum Single {
-    Begins(Opened, Direction),
+    Begins {
+        from_start: bool,
+        transport: Transport,
+        direction: Direction,
+    },
     Goes(Direction),
     /// It is over, or the file is none.
     No,
@@ -309,7 +352,8 @@ impl<R: Read> Reader<R> {
             Some(magic) if flv::is_magic(*magic) => {
                 let walk = flv::Walk::open(&mut window, limits).map_err(reading)?;
                 let direction = Direction::ClientToServer;
-                single = Single::Begins(one_sided(true, Transport::Flv), direction);
+                let (from_start, transport) = (true, Transport::Flv);
+                single = Single::Begins { from_start, transport, direction };
                 walk.map(Format::Flv)
             }
             _ => {
@@ -317,7 +361,8 @@ impl<R: Read> Reader<R> {
                 while window.len() < 256 && window.more().map_err(reading)? {}
                 match raw::sniff(&mut window, limits, forced).map_err(reading)? {
                     Ok(raw::Raw { from_start, direction }) => {
-                        single = Single::Begins(one_sided(from_start, Transport::Rtmp), direction);
+                        let transport = Transport::Rtmp;
+                        single = Single::Begins { from_start, transport, direction };
                         Some(Format::Raw)
                     }
                     Err(foreign) => return Err(no_capture(&mut window, Some(foreign))),
@@ -338,9 +383,9 @@ impl<R: Read> Reader<R> {
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "the item borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, Error> {
-        if let Single::Begins(opened, direction) = self.single {
+        if let Single::Begins { from_start, transport, direction } = self.single {
             self.single = Single::Goes(direction);
-            return Ok(Some(Item::Opened(opened)));
+            return Ok(Some(Item::Opened { from_start, transport }));
         }
         loop {
             let step = match &mut self.format {
@@ -395,20 +440,15 @@ impl<R: Read> Reader<R> {
     fn tag(&self, tag: flv::Tag, back: usize, header: usize) -> Item<'_> {
         let size = tag.size as usize;
         let payload = self.window.behind(back - header, size.min(back - header));
-        let start = self.window.offset() - back as u64;
-        let message = chunk::Message {
-            chunk_stream_id: 0,
-            message_stream_id: tag.stream_id,
+        Item::Tag(Tag {
             type_id: tag.type_id(),
+            encrypted: tag.encrypted(),
             timestamp: tag.timestamp,
-            timestamp_uncertain: false,
-            length: tag.size,
-            chunks: 0,
-            span: Span { start, end: start + (header + size) as u64 },
+            stream_id: tag.stream_id,
+            header: header as u32,
+            offset: self.window.offset() - back as u64,
             payload,
-            damaged: &[],
-        };
-        Item::Tag { message, encrypted: tag.encrypted() }
+        })
     }
 
     /// A trouble as it is told: of a compressed file, with the reason that the capture inside does not know.
@@ -430,7 +470,7 @@ impl<R: Read> Reader<R> {
     pub fn buffered(&self) -> bool {
         self.window.len() >= PLENTY
             || self.window.ended()
-            || matches!(self.single, Single::Begins(..))
+            || matches!(self.single, Single::Begins { .. })
             || match &self.format {
                 Format::Pcap(walk) => walk.buffered(self.window.bytes()),
                 Format::PcapNg(walk) => walk.buffered(self.window.bytes()),
@@ -444,11 +484,6 @@ impl<R: Read> Reader<R> {
     pub fn bytes_read(&self) -> u64 {
         self.window.source().bytes_read()
     }
-}
-
-/// The connection that a file is by itself: nobody knows whose.
-const fn one_sided(from_start: bool, transport: Transport) -> Opened {
-    Opened { client: None, server: None, from_start, transport }
 }
 
 /// Why a file that begins like this is no capture; `foreign` where that is known already.

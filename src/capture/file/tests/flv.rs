@@ -27,7 +27,8 @@ fn tags_from(source: impl Read, limits: &Limits) -> Tags {
     let mut frame = Vec::new();
     while let Some(item) = reader.next().unwrap() {
         match item {
-            Item::Tag { message, encrypted } => {
+            Item::Tag(tag) => {
+                let (message, encrypted) = (tag.message(), tag.encrypted);
                 assert_eq!((message.chunks, message.chunk_stream_id), (0, 0));
                 assert_eq!(message.length as usize, message.payload.len());
                 all.tags.push(Tag {
@@ -40,7 +41,7 @@ fn tags_from(source: impl Read, limits: &Limits) -> Tags {
                 });
             }
             Item::Trouble(trouble) => all.troubles.push(trouble),
-            Item::Opened(opened) => frame.push(format!("{:?}", opened.transport)),
+            Item::Opened { transport, .. } => frame.push(format!("{transport:?}")),
             Item::Ended { direction } => frame.push(direction.to_string()),
             other => panic!("not of an FLV file: {other:?}"),
         }
@@ -302,10 +303,10 @@ fn a_tag_is_handed_out_before_the_next_read() {
     let pieces =
         [0..ends[0], ends[0]..ends[1] + 5, ends[1] + 5..ends[2]].map(|range| file[range].to_vec());
     let mut reader = Reader::new(Pieces(pieces.to_vec())).unwrap();
-    assert!(matches!(reader.next(), Ok(Some(Item::Opened(_)))));
+    assert!(matches!(reader.next(), Ok(Some(Item::Opened { .. }))));
     for buffered in [true, false, false] {
         assert_eq!(reader.buffered(), buffered);
-        assert!(matches!(reader.next(), Ok(Some(Item::Tag { .. }))));
+        assert!(matches!(reader.next(), Ok(Some(Item::Tag(_)))));
     }
     assert!(!reader.buffered());
     assert!(reader.next().is_err(), "now it has to read");
