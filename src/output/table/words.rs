@@ -38,7 +38,12 @@ pub(super) const fn kind(record: &Record<'_>) -> &'static str {
 /// Who is connected to whom, or what else it is.
 pub(super) fn ends(opened: &Opened) -> String {
     match (opened.client, opened.server) {
-        (Some(client), Some(server)) => format!("{client} → {server}"),
+        (Some(client), Some(server)) if opened.transport == Transport::Rtmp => {
+            format!("{client} → {server}")
+        }
+        (Some(client), Some(server)) => {
+            format!("{client} → {server} {}", opened.transport.as_str())
+        }
         _ if opened.transport == Transport::Flv => "an FLV file".to_owned(),
         _ => "a stream without addresses".to_owned(),
     }
@@ -50,9 +55,6 @@ pub(super) fn of(record: &Record<'_>) -> String {
     match &record.event {
         Event::Opened(opened) => {
             text.push_str(&ends(opened));
-            if !matches!(opened.transport, Transport::Rtmp | Transport::Flv) {
-                let _ = write!(text, " {}", opened.transport.as_str());
-            }
             if !opened.from_start {
                 text.push_str(" (the capture begins inside the connection)");
             }
