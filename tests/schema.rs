@@ -260,7 +260,8 @@ fn an_unknown_field_is_rejected_at_every_level() {
 #[test]
 fn a_wrong_type_is_rejected_in_every_field() {
     /// Numbers that need not be whole.
-    const REAL: [&str; 7] = ["elapsed", "duration", "frame_rate", "bitrate", "min", "mean", "max"];
+    const REAL: [&str; 9] =
+        ["elapsed", "duration", "at", "took", "frame_rate", "bitrate", "min", "mean", "max"];
     let validator = validator();
     for line in shapes() {
         let mut all = Vec::new();
@@ -314,7 +315,8 @@ fn a_wrong_type_is_rejected_in_every_field() {
 
 /// Fields whose value may also be null.
 fn name_may_be_null(path: &[String]) -> bool {
-    const NULLABLE: [&str; 16] = [
+    const NULLABLE: [&str; 17] = [
+        "took",
         "client",
         "server",
         "name",

@@ -3,6 +3,7 @@
 use super::lane::Lane;
 use super::record::{Closed, Event, Handshake, HandshakeFields, Record, Summary};
 use super::session::Session;
+use super::steps::Steps;
 use super::track::Tracks;
 use super::{Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport};
 use crate::Limits;
@@ -28,6 +29,7 @@ pub(super) struct Facts {
     began: Arrival,
     latest: Arrival,
     session: Session,
+    steps: Steps,
     /// Bytes of it that are counted among those of all connections.
     session_counted: usize,
     tracks: Tracks,
@@ -90,6 +92,7 @@ impl Flow {
                 began: emit.place.at,
                 latest: emit.place.at,
                 session: Session::default(),
+                steps: Steps::default(),
                 session_counted: 0,
                 tracks: Tracks::default(),
                 messages: [[0; Kind::ALL.len()]; 2],
@@ -193,6 +196,7 @@ impl Flow {
             client_software: facts.session.client_software,
             server_software: facts.session.server_software,
             duration: facts.latest.zip(facts.began).map(|(latest, began)| latest - began),
+            steps: facts.steps.finish(),
             bytes: [0, 1].map(|index| self.lanes[index].received() + facts.carried[index]),
             messages: facts.messages,
             tracks: facts.tracks.finish(),
@@ -238,6 +242,9 @@ impl Facts {
             Body::Command(_) | Body::Data(_) => self.learn(direction, &body, emit),
             _ => None,
         };
+        if matches!(kind, Kind::Audio | Kind::Video) && self.steps.awaits_media() {
+            self.steps.media(emit.elapsed);
+        }
         self.tracks.count(direction, raw, &body, emit.limits);
         let record = super::record::MessageRecord {
             raw,
@@ -337,6 +344,9 @@ impl Facts {
             );
             self.report(None, None, Finding::new(SESSION_FULL, Severity::Warning, text), emit);
         }
+        if let Body::Command(command) = body {
+            self.steps.command(direction, command, emit.elapsed);
+        }
         let reply_to = self.session.apply(direction, body, *emit.seq, full, emit.limits);
         let now = self.session.memory();
         let before = std::mem::replace(&mut self.session_counted, now);
@@ -425,6 +435,9 @@ impl Facts {
                 )
             }
         };
+        if damaged.is_none() {
+            self.steps.handshake(name, emit.elapsed);
+        }
         let record = Handshake { packet: name, fields, damaged };
         emit.record(Some(direction), Some(span), Event::Handshake(record));
     }

@@ -8,6 +8,7 @@ mod record;
 mod resync;
 pub mod rules;
 mod session;
+mod steps;
 mod track;
 mod traffic;
 
@@ -17,7 +18,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 pub use finding::{Finding, Severity};
 pub use record::{
     Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media,
-    MessageRecord, Record, Summary, Track,
+    MessageRecord, Record, Step, Summary, Track,
 };
 pub use resync::{Framing, framing};
 pub use traffic::{

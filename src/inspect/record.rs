@@ -166,6 +166,18 @@ pub struct Closed {
     pub how: CloseKind,
 }
 
+/// A step on the way to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// `c0` to `s2`, `connect`, `create_stream`, `publish`, `play`, `media`.
+    pub name: &'static str,
+    /// When the packet, the call or the first audio or video came, in nanoseconds since the connection's first packet.
+    pub at: i64,
+    /// Nanoseconds: of a call until its answer, of what else since what it follows. `None` where there was no answer, or
+    /// nothing that it follows.
+    pub took: Option<i64>,
+}
+
 /// What a connection was.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -183,6 +195,8 @@ pub struct Summary {
     pub server_software: Option<String>,
     /// Nanoseconds from the first packet to the last.
     pub duration: Option<i64>,
+    /// How far it got, in the order in which the steps were taken.
+    pub steps: Vec<Step>,
     /// Bytes seen in each direction's stream.
     pub bytes: [u64; 2],
     /// Messages of each kind, in the order of [`Kind::ALL`], for each direction.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rtmpctl::Limits;
 use rtmpctl::inspect::{
     CloseKind, Closed, ClosedBy, Codec, Event, Finding, Gap, GapCause, Handshake, HandshakeFields,
-    Interval, Media, MessageRecord, Opened, Place, Record, Severity, Summary, Track, Transport,
+    Interval, Media, MessageRecord, Opened, Place, Record, Severity, Step, Summary, Track,
+    Transport,
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -723,6 +724,7 @@ fn summaries(lines: &mut Lines) {
             client_software: None,
             server_software: None,
             duration: None,
+            steps: Vec::new(),
             bytes: [0, 0],
             messages: [[0; Kind::ALL.len()]; 2],
             tracks: Vec::new(),
@@ -737,6 +739,23 @@ fn summaries(lines: &mut Lines) {
             client_software: text("FMLE"),
             server_software: text("FMS\u{202e}"),
             duration: Some(1_500_000_000),
+            steps: [
+                "c0",
+                "c1",
+                "s0",
+                "s1",
+                "s2",
+                "c2",
+                "connect",
+                "create_stream",
+                "publish",
+                "play",
+                "media",
+            ]
+            .iter()
+            .zip([None, Some(0), Some(1_500_000_001)].iter().cycle())
+            .map(|(&name, &took)| Step { name, at: 2_000, took })
+            .collect(),
             bytes: [u64::MAX, 1],
             messages: [[1; Kind::ALL.len()], [2; Kind::ALL.len()]],
             tracks: tracks.clone(),

@@ -28,6 +28,21 @@ pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
         line.raw(b"\"duration\":");
         line.seconds(duration);
     }
+    line.key("steps");
+    line.raw(b"[");
+    for (index, step) in summary.steps.iter().enumerate() {
+        line.raw(if index > 0 { b",{" } else { b"{" });
+        line.text("step", step.name);
+        line.key("at");
+        line.seconds(step.at);
+        line.key("took");
+        match step.took {
+            Some(took) => line.seconds(took),
+            None => line.raw(b"null,"),
+        }
+        line.close();
+    }
+    line.raw(b"],");
     line.key("bytes");
     line.open();
     for direction in Direction::BOTH {

@@ -45,6 +45,30 @@ fn finish(out: &mut Vec<u8>, table: &Table) {
     }
 }
 
+/// How far it got: the handshake as one step, and each call with the time until its answer.
+fn steps(summary: &Summary) -> Option<String> {
+    let mut text = String::new();
+    let packets = |name: &str| matches!(name, "c0" | "c1" | "c2" | "s0" | "s1" | "s2");
+    let shaken = summary.steps.iter().filter(|step| packets(step.name));
+    let ends =
+        shaken.clone().map(|step| step.at).max().zip(shaken.clone().map(|step| step.at).min());
+    if let Some((last, first)) = ends {
+        let whole = shaken.count() == 6;
+        let _ = write!(text, "handshake {}", words::milliseconds(last - first));
+        text.push_str(if whole { "" } else { " (not whole)" });
+    }
+    for step in summary.steps.iter().filter(|step| !packets(step.name)) {
+        let name = if step.name == "create_stream" { "createStream" } else { step.name };
+        let separator = if text.is_empty() { "" } else { ", " };
+        let _ = match step.took {
+            Some(took) => write!(text, "{separator}{name} {}", words::milliseconds(took)),
+            None if name == "media" => write!(text, "{separator}media"),
+            None => write!(text, "{separator}{name} without an answer"),
+        };
+    }
+    (!text.is_empty()).then_some(text)
+}
+
 fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
     let mut facts = table(style);
     for (name, value) in [
@@ -62,6 +86,9 @@ fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
     }
     if let Some(duration) = summary.duration {
         facts.add_row(["duration", &format!("{:.3} s", duration as f64 / 1e9)]);
+    }
+    if let Some(text) = steps(summary) {
+        facts.add_row(["steps", &text]);
     }
     for direction in Direction::BOTH {
         let mut text = words::size(summary.bytes[direction.index()]);

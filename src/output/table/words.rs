@@ -35,6 +35,11 @@ pub(super) const fn kind(record: &Record<'_>) -> &'static str {
     }
 }
 
+/// Nanoseconds as milliseconds.
+pub(super) fn milliseconds(nanoseconds: i64) -> String {
+    format!("{:.1} ms", nanoseconds as f64 / 1e6)
+}
+
 /// Who is connected to whom, or what else it is.
 pub(super) fn ends(opened: &Opened) -> String {
     match (opened.client, opened.server) {
