@@ -189,7 +189,7 @@ impl<'a> Json<'_, '_, 'a> {
                 self.base64(bytes);
             }
             Some(External::Opaque(_)) => self.cut_member("amf_output", &mut first),
-            None => {
+            Some(External::Message(_)) | None => {
                 self.members(value, &mut first, depth);
             }
         }

@@ -63,7 +63,11 @@ fn every_kind_of_value() {
         (b"\x11\x09\x03\x03a\x01\x01\x03", r#"[{"a":null,"0":true}]"#),
         (b"\x11\x0a\x1b\x03C\x03x\x01\x03y\x03\x01", r#"[{"$class":"C","x":null,"y":true}]"#),
         (b"\x11\x0a\x0b\x01\x03y\x03\x01\x11\x0a\x00", r#"[{"y":true},{"y":true}]"#),
-        (b"\x11\x0a\x07\x07DSK\x01\x02", r#"[{"$class":"DSK","$bytes":"AQI="}]"#),
+        (b"\x11\x0a\x07\x07C.D\x01\x02", r#"[{"$class":"C.D","$bytes":"AQI="}]"#),
+        (
+            b"\x11\x0a\x07\x07DSK\x11\x03\x06\x03m\x00\x00",
+            r#"[{"$class":"DSK","body":true,"messageId":"m"}]"#,
+        ),
         (
             b"\x11\x0a\x07\x3bflex.messaging.io.ObjectProxy\x0a",
             r#"[{"$class":"flex.messaging.io.ObjectProxy","$value":{"$cut":"malformed"}}]"#,

@@ -98,7 +98,9 @@ impl Inline {
                     Some(External::Opaque(bytes)) => {
                         self.raw(&format!("{{<{} bytes>}}", bytes.len()))
                     }
-                    None => self.list("{", value.entries(), Self::member, "}"),
+                    Some(External::Message(_)) | None => {
+                        self.list("{", value.entries(), Self::member, "}")
+                    }
                 }
             }
             _ => {

@@ -2,7 +2,8 @@
 
 use super::amf0::{Reader, Stop};
 use super::{
-    Budget, CutReason, Decoded, Encoder, Entries, External, Instance, Text, Traits, Value, skip,
+    Budget, CutReason, Decoded, Encoder, Entries, External, FlexMessage, Instance, Text, Traits,
+    Value, flex, skip,
 };
 use crate::proto::{cursor::Cursor, fault::Fault};
 use std::sync::Arc;
@@ -159,16 +160,7 @@ fn instance(r: &mut Reader<'_, '_>, traits: Arc<Traits>) -> Instance {
     let mut instance =
         Instance { traits, sealed: Vec::new(), dynamic: Entries::new(), external: None };
     if instance.traits.externalizable {
-        instance.external = Some(if is_one_value(&instance.traits.class) {
-            External::Value(value(r))
-        } else {
-            let fault = Fault::broken(r.cursor.offset(), "AMF3 externalizable object", OPAQUE);
-            r.fault.get_or_insert(fault);
-            let rest = r.cursor.rest();
-            // Consumed, so that the caller sees that nothing is left to decode.
-            let _all = r.cursor.take(rest.len(), "AMF3 externalizable object");
-            External::Opaque(rest.into())
-        });
+        instance.external = Some(external(r, &instance.traits.class));
         return instance;
     }
     let sealed = u32::try_from(instance.traits.members.len()).unwrap_or(u32::MAX);
@@ -179,14 +171,44 @@ fn instance(r: &mut Reader<'_, '_>, traits: Arc<Traits>) -> Instance {
     instance
 }
 
-/// The externalizable classes of Flex whose body is one AMF3 value.
-pub(super) fn is_one_value(class: &Text) -> bool {
-    matches!(
-        class.as_bytes(),
-        b"flex.messaging.io.ArrayCollection"
-            | b"flex.messaging.io.ArrayList"
-            | b"flex.messaging.io.ObjectProxy"
-    )
+fn external(r: &mut Reader<'_, '_>, class: &Text) -> External {
+    match flex::body(class) {
+        Some(flex::Body::Value) => External::Value(value(r)),
+        Some(flex::Body::Groups(groups)) => External::Message(message(r, class, groups)),
+        None => {
+            let fault = Fault::broken(r.cursor.offset(), "AMF3 externalizable object", OPAQUE);
+            r.fault.get_or_insert(fault);
+            let rest = r.cursor.rest();
+            // Consumed, so that the caller sees that nothing is left to decode.
+            let _all = r.cursor.take(rest.len(), "AMF3 externalizable object");
+            External::Opaque(rest.into())
+        }
+    }
+}
+
+fn message(r: &mut Reader<'_, '_>, class: &Text, groups: u32) -> FlexMessage {
+    let mut message = FlexMessage::default();
+    for group in 0..groups as usize {
+        if r.fault.is_some() {
+            break;
+        }
+        let flags = match flex::flags(r.cursor) {
+            Ok(flags) => flags,
+            Err(fault) => {
+                r.fault = Some(fault);
+                break;
+            }
+        };
+        for (byte, bit) in flex::set(&flags) {
+            let name = flex::name(class, group, byte, bit);
+            message.members.push((name.into(), value(r)));
+            if r.fault.is_some() {
+                break;
+            }
+        }
+        message.flags.push(flags);
+    }
+    message
 }
 
 /// U29 (1.3.1): seven bits a byte while the top bit is set, then all eight bits of the fourth.
@@ -244,7 +266,9 @@ pub(super) fn traits(
         Traits { externalizable: head & 4 != 0, dynamic: head & 8 != 0, ..Traits::default() };
     budget.spend_name(at, "AMF3 traits")?;
     traits.class = text(cursor, budget, "AMF3 class name")?;
-    for _ in 0..head >> 4 {
+    // Of an externalizable class the rest of the number means nothing.
+    let members = if traits.externalizable { 0 } else { head >> 4 };
+    for _ in 0..members {
         budget.spend_name(cursor.offset(), "AMF3 member name")?;
         traits.members.push(text(cursor, budget, "AMF3 member name")?);
     }

@@ -199,6 +199,14 @@ impl Encoder {
         self.traits(&instance.traits, out);
         match &instance.external {
             Some(External::Value(value)) => self.amf3(value, out),
+            Some(External::Message(message)) => {
+                for (flags, members) in message.groups() {
+                    out.extend_from_slice(flags);
+                    for (_, value) in members {
+                        self.amf3(value, out);
+                    }
+                }
+            }
             Some(External::Opaque(bytes)) => out.extend_from_slice(bytes),
             None => {
                 for value in &instance.sealed {

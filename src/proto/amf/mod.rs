@@ -1,7 +1,10 @@
 //! AMF0 and AMF3, the two encodings of ActionScript values, as one tree that keeps what was on the wire.
 //!
 //! A message body is a sequence of values. Make one [`Budget`] per message and call [`amf0::decode`] until the bytes
-//! end: the reference tables of both formats belong to the message, not to one value.
+//! end: the reference tables of both formats belong to the message, not to one value. AMF 3 4.1 says so (they are reset
+//! for each message) and says nothing of the switch marker 0x11, so that the values behind several switches share the
+//! tables. Servers do the same: Red5 collects the references of a command over all its parameters, and BlazeDS resets
+//! them with the message.
 //!
 //! ```
 //! use rtmpctl::{Limits, proto::{amf::{Budget, amf0}, cursor::Cursor}};
@@ -19,6 +22,7 @@ pub mod amf0;
 pub mod amf3;
 mod budget;
 mod encode;
+mod flex;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -27,6 +31,7 @@ mod text;
 use super::fault::Fault;
 pub use budget::Budget;
 pub use encode::Encoder;
+pub use flex::FlexMessage;
 use std::sync::Arc;
 pub use text::Text;
 
@@ -194,6 +199,8 @@ pub struct Traits {
 pub enum External {
     /// The one AMF3 value that Flex's `ArrayCollection`, `ArrayList` and `ObjectProxy` consist of.
     Value(Value),
+    /// A small message of Flex: `DSA`, `DSC` or `DSK`.
+    Message(FlexMessage),
     /// Any other class: everything to the end of the message, since only the class knows its length.
     Opaque(Arc<[u8]>),
 }
@@ -291,9 +298,10 @@ impl Value {
             | Self::EcmaArray { entries, .. }
             | Self::TypedObject { entries, .. } => (&[], &[], entries),
             Self::Array { assoc, .. } => (&[], &[], assoc),
-            Self::Instance(instance) => {
-                (&instance.traits.members, &instance.sealed, &instance.dynamic)
-            }
+            Self::Instance(instance) => match &instance.external {
+                Some(External::Message(message)) => (&[], &[], &message.members),
+                _ => (&instance.traits.members, &instance.sealed, &instance.dynamic),
+            },
             _ => (&[], &[], &[]),
         };
         members.iter().zip(sealed).chain(entries.iter().map(|(key, value)| (key, value)))

@@ -3,8 +3,8 @@
 //! The open containers are a stack of one `u32` each, because a message of 16 MiB can open millions of them.
 
 use super::amf0::{long_text, marker as m0, short_text};
-use super::amf3::{self, bytes, is_one_value, marker as m3, u29};
-use super::{Budget, Text};
+use super::amf3::{self, bytes, marker as m3, u29};
+use super::{Budget, Text, flex};
 use crate::proto::{cursor::Cursor, fault::Fault};
 
 /// What was skipped, as far as later references need to know.
@@ -86,6 +86,8 @@ const VALUES: u32 = 0;
 const NAMED: u32 = 1 << 30;
 /// AMF3: this many values, then names and values.
 const SEALED: u32 = 2 << 30;
+/// AMF3: this many groups of flags and the values that they announce.
+const FLAGGED: u32 = 3 << 30;
 /// The bits of the kind.
 const KIND: u32 = 3 << 30;
 
@@ -149,11 +151,13 @@ fn amf3_complex(
             let traits = amf3::traits(cursor, budget, head)?;
             // A class has at most 2^25 members.
             let members = u32::try_from(traits.members.len()).unwrap_or(0);
-            match (traits.externalizable, traits.dynamic) {
-                (true, _) if is_one_value(&traits.class) => Ok(Some(VALUES | 1)),
-                (true, _) => Err(Fault::broken(at, "AMF3 externalizable object", amf3::OPAQUE)),
-                (false, true) => Ok(Some(SEALED | members)),
-                (false, false) => Ok(Some(VALUES | members)),
+            if !traits.externalizable {
+                return Ok(Some(if traits.dynamic { SEALED } else { VALUES } | members));
+            }
+            match flex::body(&traits.class) {
+                Some(flex::Body::Value) => Ok(Some(VALUES | 1)),
+                Some(flex::Body::Groups(groups)) => Ok(Some(FLAGGED | groups)),
+                None => Err(Fault::broken(at, "AMF3 externalizable object", amf3::OPAQUE)),
             }
         }
     }
@@ -174,6 +178,11 @@ fn amf3_goes_on(
                 *top = VALUES | count;
             }
             (SEALED, 0) => *top = NAMED,
+            (FLAGGED, 1..) => {
+                *top -= 1;
+                let values = flex::set(&flex::flags(cursor)?).count();
+                open.push(VALUES | u32::try_from(values).unwrap_or(0));
+            }
             (_, 0) => drop(open.pop()),
             _ => {
                 *top -= 1;

@@ -184,6 +184,44 @@ fn amf3_table() -> Vec<(&'static [u8], Value)> {
             let list = Value::Array { assoc: vec![], dense: vec![] };
             external("flex.messaging.io.ArrayCollection", External::Value(list))
         }),
+        (b"\x0a\x07\x07DSA\x90\x01\x06\x03m\x0c\x03\x09\x02\x0c\x03\x08", {
+            let bytes = |byte| Value::ByteArray([byte][..].into());
+            external(
+                "DSA",
+                External::Message(FlexMessage {
+                    flags: vec![vec![0x90, 1], vec![2]],
+                    members: entries([
+                        ("messageId", s("m")),
+                        ("clientIdBytes", bytes(9)),
+                        ("correlationIdBytes", bytes(8)),
+                    ]),
+                }),
+            )
+        }),
+        (b"\x0a\x07\x07DSK\x01\x03\x00\x00", {
+            external(
+                "DSK",
+                External::Message(FlexMessage {
+                    flags: vec![vec![1], vec![0], vec![0]],
+                    members: entries([("body", Value::Boolean(true))]),
+                }),
+            )
+        }),
+        (b"\x0a\x07\x07DSC\x44\x06\x03d\x04\x05\x01\x01\x21\x04\x0c\x01", {
+            external(
+                "DSC",
+                External::Message(FlexMessage {
+                    flags: vec![vec![0x44], vec![1], vec![0x21]],
+                    members: entries([
+                        ("destination", s("d")),
+                        ("timeToLive", Value::Integer(5)),
+                        ("correlationId", Value::Null),
+                        ("operation", Value::Integer(12)),
+                        ("reserved", Value::Null),
+                    ]),
+                }),
+            )
+        }),
         (b"\x0b\x09<a/>", Value::XmlString(text("<a/>"))),
         (b"\x0c\x05\x00\xff", Value::ByteArray([0, 255][..].into())),
         (
@@ -279,11 +317,21 @@ fn amf3_tables_belong_to_the_message() {
 
 #[test]
 fn an_unknown_externalizable_class_takes_the_rest_and_is_named() {
-    let bytes = b"\x11\x0a\x07\x07DSK\x01\x02\x03";
+    let bytes = b"\x11\x0a\x07\x07C.D\x01\x02\x03";
     let (values, fault, _) = decode_all(bytes);
-    assert_eq!(values, [amf3(external("DSK", External::Opaque([1, 2, 3][..].into())))]);
+    assert_eq!(values, [amf3(external("C.D", External::Opaque([1, 2, 3][..].into())))]);
     assert_eq!(fault, Some(Fault::broken(7, "AMF3 externalizable object", amf3::OPAQUE)));
     assert_eq!(encode_all(&values), bytes);
+}
+
+#[test]
+fn the_rest_of_the_number_of_an_externalizable_class_means_nothing() {
+    // 26 bits that would be a dynamic class with 15 members.
+    let bytes = b"\x11\x0a\x81\x7f\x43flex.messaging.io.ArrayCollection\x09\x01\x01\x05";
+    let (values, fault, _) = decode_all(bytes);
+    assert_eq!((values.len(), fault), (2, None));
+    let Value::Instance(instance) = values[0].inner() else { panic!("{values:?}") };
+    assert_eq!(instance.traits.members, []);
 }
 
 #[test]
@@ -315,5 +363,8 @@ fn accessors_see_through_both_formats() {
     assert_eq!(value.get("y").and_then(Value::as_number), Some(-3.0));
     assert_eq!(value.entries().count(), 3);
     assert_eq!(value.get("z"), None);
+    let bytes = b"\x11\x0a\x07\x07DSK\x10\x06\x03m\x00\x00";
+    let (values, ..) = decode_all(bytes);
+    assert_eq!(values[0].get("messageId").and_then(Value::as_str), Some("m"));
     assert_eq!(Value::from(&b"\xff"[..]).as_str(), None);
 }

@@ -104,6 +104,23 @@ fn nested_amf3_objects_keep_their_traits_and_strings() {
 }
 
 #[test]
+fn nested_flex_messages_are_skipped_group_by_group() {
+    // Each message holds the next as its body, and ends with an empty second group.
+    let mut bytes = b"\x11\x0a\x07\x07DSA\x01".to_vec();
+    bytes.extend(b"\x0a\x01\x01".repeat(1_000_000));
+    bytes.push(1);
+    bytes.extend(b"\x00".repeat(1_000_001));
+    bytes.extend(b"\x02\x00\x04next");
+    on_small_stack(move || {
+        let (values, fault, cut) = decode_all(&bytes);
+        assert_eq!((fault, cut.is_some()), (None, true));
+        assert_eq!(depth(&values[0]), (64, true));
+        assert_eq!(values[1], s("next"));
+        assert_eq!(encode_all(&values), bytes);
+    });
+}
+
+#[test]
 fn many_deep_siblings_take_linear_time() {
     let deep = nested(b"", b"\x03\x00\x01a", b"\0\0\x09", 100);
     let deep = &deep[..deep.len() - 7];
@@ -123,6 +140,9 @@ fn declared_counts_are_not_believed() {
         (b"\x11\x0f\xff\xff\xff\xff\x00x", Fault::short(7, "AMF3 double vector", 0x7fff_fff8, 1)),
         (b"\x11\x09\xff\xff\xff\xff\x01\x01", Fault::short(8, "AMF3 marker", 1, 0)),
         (b"\x11\x11\xff\xff\xff\xff\x01\x01", Fault::short(8, "AMF3 marker", 1, 0)),
+        (b"\x11\x0a\x07\x07DSA\xff\xff\xff\xff\xff\xff\xff\xff\xff", {
+            Fault::broken(7, "Flex message flags", "they do not end")
+        }),
         (b"\x11\x0a\xff\xff\xff\xfb\x01\x01", Fault::short(8, "AMF3 member name", 1, 0)),
     ] {
         assert_eq!(decode_all(bytes).1, Some(fault));

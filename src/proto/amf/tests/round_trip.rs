@@ -67,11 +67,25 @@ fn arb_amf3() -> impl Strategy<Value = Value> {
                     }))
                 }
             ),
+            arb_flex(inner.clone()),
             inner.prop_map(|value| external(
                 "flex.messaging.io.ObjectProxy",
                 External::Value(value)
             )),
         ]
+    })
+}
+
+fn arb_flex(inner: impl Strategy<Value = Value> + Clone + 'static) -> impl Strategy<Value = Value> {
+    let value = prop::collection::vec(inner, 14);
+    (any::<[u8; 3]>(), value).prop_map(|(flags, values)| {
+        let flags = [vec![flags[0] & 0x15], vec![flags[1] & 3 | 0x80, 1], vec![flags[2] & 0x7f]];
+        let names = flags.iter().enumerate().flat_map(|(group, flags)| {
+            let class = text("DSC");
+            flex::set(flags).map(move |(byte, bit)| text(flex::name(&class, group, byte, bit)))
+        });
+        let members = names.zip(values).collect();
+        external("DSC", External::Message(FlexMessage { flags: flags.to_vec(), members }))
     })
 }
 
