@@ -19,6 +19,9 @@ pub struct Limits {
     pub amf_values: usize,
     /// Bytes of text printed per message record once AMF references are resolved (default 1 MiB).
     pub amf_output: usize,
+    /// Messages inside one aggregate message, those of aggregates inside it included (default 16,384). What follows is
+    /// not read, and that is marked.
+    pub aggregate_messages: usize,
     /// Bytes kept at once of those searched for the next plausible chunk header after a loss (default 1 MiB). The
     /// window slides on, so a search goes on as long as bytes come.
     pub resync_bytes: usize,
@@ -86,6 +89,8 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Aggregate messages opened inside each other: one, and those in it. Not a field: nobody sends even the second.
+    pub const AGGREGATES: usize = 2;
     /// IP headers and tunnels walked inside one packet. Not a field: nothing real comes near it.
     pub const TUNNELS: usize = 8;
     /// Bytes of an RTMPT session's id. Not a field: real ones have 1 to 36.
@@ -118,6 +123,7 @@ impl Default for Limits {
             amf_depth: 64,
             amf_values: 65_536,
             amf_output: 1 << 20,
+            aggregate_messages: 16_384,
             resync_bytes: 1 << 20,
             reorder_bytes: 4 << 20,
             reorder_total: 64 << 20,

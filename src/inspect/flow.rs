@@ -5,12 +5,14 @@ use super::record::{Closed, Event, Handshake, HandshakeFields, Record, Summary};
 use super::session::Session;
 use super::steps::Steps;
 use super::track::Tracks;
-use super::{Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport};
+use super::{
+    Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport, notes,
+};
 use crate::Limits;
 use crate::proto::chunk;
 use crate::proto::fault::Fault;
 use crate::proto::handshake::{self, Packet, Side, digest};
-use crate::proto::message::{self, Body, Kind};
+use crate::proto::message::{self, Body, Kind, aggregate};
 use crate::proto::{Direction, Span};
 
 /// One connection.
@@ -235,34 +237,92 @@ impl Facts {
     ) {
         let kind = Kind::of(raw.type_id);
         self.messages[direction.index()][kind as usize] += 1;
+        if kind == Kind::Aggregate {
+            self.aggregate(direction, raw, emit);
+            return;
+        }
         let mut body = Body::Opaque;
         let fault =
             message::decode_into(raw.type_id, raw.payload, raw.length, emit.limits, &mut body);
+        self.told(direction, raw, &body, fault.as_ref(), None, emit);
+    }
+
+    /// A message with what it says; gives its number. `aggregate` is that of the aggregate that it was in.
+    #[inline]
+    fn told(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        body: &Body,
+        fault: Option<&Fault>,
+        aggregate: Option<u64>,
+        emit: &mut Emitter<'_>,
+    ) -> u64 {
+        let kind = Kind::of(raw.type_id);
         let reply_to = match body {
-            Body::Command(_) | Body::Data(_) => self.learn(direction, &body, emit),
+            Body::Command(_) | Body::Data(_) => self.learn(direction, body, emit),
             _ => None,
         };
         if matches!(kind, Kind::Audio | Kind::Video) && self.steps.awaits_media() {
             self.steps.media(emit.elapsed);
         }
-        self.tracks.count(direction, raw, &body, emit.limits);
+        self.tracks.count(direction, raw, body, emit.limits);
         let record = super::record::MessageRecord {
             raw,
             kind,
-            body: &body,
+            body,
             encrypted: false,
-            malformed: fault.as_ref(),
+            malformed: fault,
             reply_to,
+            aggregate,
             masked: &[],
         };
         let seq = emit.record(Some(direction), Some(raw.span), Event::Message(record));
         if let Some(fault) = fault {
-            self.malformed(direction, raw, &fault, seq, emit);
+            self.malformed(direction, raw, fault, seq, emit);
         } else if kind == Kind::Unknown {
             self.unknown(direction, raw, seq, emit);
         }
         if self.session.crossed || self.tracks.crossed {
             self.crossed(emit);
+        }
+        seq
+    }
+
+    /// An aggregate message, and behind it the messages in it.
+    #[cold]
+    fn aggregate(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        emit: &mut Emitter<'_>,
+    ) {
+        let (aggregate, fault) =
+            aggregate::decode(raw.payload, raw.length, raw.missing, emit.limits);
+        let body = Body::Aggregate(Box::new(aggregate));
+        let seq = self.told(direction, raw, &body, fault.as_ref(), None, emit);
+        self.inner(direction, raw, &body, seq, emit);
+    }
+
+    /// The messages in an aggregate, of which the record has the number `seq`.
+    fn inner(
+        &mut self,
+        direction: Direction,
+        outer: &chunk::Message<'_>,
+        body: &Body,
+        seq: u64,
+        emit: &mut Emitter<'_>,
+    ) {
+        let Body::Aggregate(aggregate) = body else { return };
+        for (index, inner) in aggregate.messages.iter().enumerate() {
+            if inner.points_wrong() {
+                let finding = notes::back_pointer(index, inner).about(seq);
+                self.report(Some(direction), Some(outer.span), finding, emit);
+            }
+            let raw = super::record::inner(outer, inner);
+            let fault = inner.fault.as_ref();
+            let inner_seq = self.told(direction, &raw, &inner.body, fault, Some(seq), emit);
+            self.inner(direction, &raw, &inner.body, inner_seq, emit);
         }
     }
 
@@ -296,6 +356,7 @@ impl Facts {
             encrypted: true,
             malformed: Some(&fault),
             reply_to: None,
+            aggregate: None,
             masked: &[],
         };
         let seq = emit.record(Some(direction), Some(raw.span), Event::Message(record));

@@ -3,7 +3,7 @@
 use super::resync::Found;
 use super::{Finding, Severity};
 use crate::proto::chunk::{self, Loss, LossKind, Note, NoteKind};
-use crate::proto::message::Kind;
+use crate::proto::message::{InnerMessage, Kind};
 use crate::proto::proxy::{Header, Source};
 use crate::proto::{Direction, Span};
 
@@ -60,6 +60,17 @@ pub(super) fn of(note: &Note) -> Finding {
         )
         .spec("RTMP 1.0 §5.3.1.1"),
     }
+}
+
+/// An inner message of an aggregate whose back pointer is wrong.
+pub(super) fn back_pointer(index: usize, inner: &InnerMessage) -> Finding {
+    let text = format!(
+        "the back pointer behind message {} of an aggregate says {} bytes, and the message has {} with its header",
+        index + 1,
+        inner.back_pointer.unwrap_or(0),
+        inner.size()
+    );
+    Finding::new("aggregate.back-pointer", Severity::Warning, text).spec("RTMP 1.0 §7.1.6")
 }
 
 /// The framing was lost by what was sent; `None` where bytes are missing, which the gap says.

@@ -8,7 +8,7 @@ use crate::proto::codec::Level;
 use crate::proto::fault::Fault;
 use crate::proto::handshake::SoftwareVersion;
 use crate::proto::handshake::digest::DigestFound;
-use crate::proto::message::{AudioCodec, Body, Kind, VideoCodec};
+use crate::proto::message::{AudioCodec, Body, InnerMessage, Kind, VideoCodec};
 use crate::proto::{Direction, Span};
 
 /// One line of output. It borrows from the inspector; what is to outlive the call is copied out.
@@ -140,8 +140,26 @@ pub struct MessageRecord<'a> {
     pub malformed: Option<&'a Fault>,
     /// The `seq` of the call that it answers.
     pub reply_to: Option<u64>,
+    /// The `seq` of the aggregate message that it was in. It then has the bytes, chunks and streams of that.
+    pub aggregate: Option<u64>,
     /// Ranges of the payload that hold secrets and are not to be shown, in order and without overlap.
     pub masked: &'a [core::ops::Range<usize>],
+}
+
+/// What the chunk stream would say of a message inside an aggregate: it has the bytes, chunks and streams of that
+/// (RTMP 1.0 §7.1.6), and a timestamp of its own.
+#[must_use]
+pub(crate) fn inner<'m>(outer: &chunk::Message<'m>, inner: &'m InnerMessage) -> chunk::Message<'m> {
+    let holes = inner.first_missing..inner.first_missing + inner.missing.len();
+    chunk::Message {
+        type_id: inner.type_id,
+        timestamp: outer.timestamp.wrapping_add(inner.since_first),
+        length: inner.length,
+        payload: outer.payload.get(inner.payload.clone()).unwrap_or_default(),
+        damaged: outer.damaged.get(holes).unwrap_or_default(),
+        missing: &inner.missing,
+        ..*outer
+    }
 }
 
 /// Missing bytes.

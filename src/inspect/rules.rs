@@ -31,6 +31,18 @@ pub fn rule(code: &str) -> Option<&'static Rule> {
 /// Every rule, sorted by its code.
 pub const RULES: &[Rule] = &[
     Rule {
+        code: "aggregate.back-pointer",
+        severity: Severity::Warning,
+        title: "A back pointer inside an aggregate message is wrong",
+        meaning: "Behind each message inside an aggregate stands its size, header included, as behind each tag of an \
+                  FLV file. This one says another size. Reading goes forward by the sizes in the headers, so nothing \
+                  is lost unless these are wrong too.",
+        breaks_on: "Receivers that walk an aggregate backwards, or check it; those that write it to an FLV file as it \
+                    is.",
+        fix: "Write 11 bytes of header plus the length of the payload behind each inner message.",
+        spec: Some("RTMP 1.0 §7.1.6"),
+    },
+    Rule {
         code: "capture.begins-inside",
         severity: Severity::Info,
         title: "The capture begins inside the connection",

@@ -6,10 +6,12 @@
 
 use core::ops::Range;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::inspect::{Event, FlowId, MessageRecord, Record, Summary};
-use crate::proto::amf::{Text, Value};
-use crate::proto::message::{Body, Command, Data};
+use crate::proto::amf::{External, Text, Value};
+use crate::proto::fault::Fault;
+use crate::proto::message::{Body, Command};
 
 /// Masks the secrets of records on their way to an output.
 #[derive(Debug, Default)]
@@ -50,8 +52,9 @@ impl Redactor {
     pub fn pass(&mut self, record: &Record<'_>, next: &mut dyn FnMut(&Record<'_>)) {
         match record.event {
             Event::Message(message) => match message.body {
-                Body::Command(command) => self.command(record, &message, command, next),
-                Body::Data(data) => self.data(record, &message, data, next),
+                Body::Command(_) | Body::Data(_) | Body::SharedObject(_) | Body::Aggregate(_) => {
+                    self.message(record, &message, next);
+                }
                 _ => next(record),
             },
             Event::Summary(summary) => {
@@ -68,72 +71,44 @@ impl Redactor {
     }
 
     #[cold]
-    fn command(
+    fn message(
         &mut self,
         record: &Record<'_>,
         message: &MessageRecord<'_>,
-        command: &Command,
         next: &mut dyn FnMut(&Record<'_>),
     ) {
-        let secrets = self.secrets.entry(record.connection.unwrap_or(0)).or_default();
-        let mut masked = command.clone();
-        let mut found = Vec::new();
-        // A name that a hole cuts (zeros stand for what is missing) may be any of them.
-        let named = NAMED.contains(&command.name())
-            || !message.raw.damaged.is_empty() && command.name().contains('\0');
-        if named
-            && let Some(Value::String(name) | Value::LongString(name)) =
-                masked.arguments.first_mut()
-        {
-            mask_name(name, &mut found);
-        }
-        if command.name() == "play2"
-            && let Some(Value::Object(entries)) = masked.arguments.first_mut()
-        {
-            for (_, value) in entries
-                .iter_mut()
-                .filter(|(key, _)| matches!(key.as_str(), Some("streamName" | "oldStreamName")))
-            {
-                if let Value::String(name) = value {
-                    mask_name(name, &mut found);
-                }
-            }
-        }
-        let mut walk = |value: &mut Value| mask_texts(value, secrets, &mut found);
-        if let Some(object) = &mut masked.object {
-            walk(object);
-        }
-        let name = named && masked.arguments.first().is_some_and(|first| first.as_str().is_some());
-        masked.arguments.iter_mut().skip(usize::from(name)).for_each(walk);
-        self.learn(record.connection, found);
-        let mut ranges = self.ranges(record, message);
-        if named || matches!(command.name(), "connect" | "play2") {
-            hide_unread(message, &mut ranges);
-        }
-        let body = Body::Command(Box::new(masked));
+        let mut body = message.body.clone();
+        self.mask(record.connection, &mut body, !message.raw.damaged.is_empty());
+        let secrets = self.secrets.get(&record.connection.unwrap_or(0));
+        let payload = message.raw.payload;
+        let mut ranges = secrets.map_or_else(Vec::new, |secrets| secret_ranges(payload, secrets));
+        hide_unread(message.body, message.malformed, 0..payload.len(), &mut ranges);
         let message = MessageRecord { body: &body, masked: &ranges, ..*message };
         next(&Record { event: Event::Message(message), ..*record });
     }
 
-    /// Metadata and the like repeat URLs and stream names.
-    #[cold]
-    fn data(
-        &mut self,
-        record: &Record<'_>,
-        message: &MessageRecord<'_>,
-        data: &Data,
-        next: &mut dyn FnMut(&Record<'_>),
-    ) {
-        let known = record.connection.and_then(|connection| self.secrets.get(&connection));
-        let known = known.map_or(&[][..], Vec::as_slice);
-        let mut masked = data.clone();
+    /// Masks what a body says, and learns from it.
+    fn mask(&mut self, connection: Option<FlowId>, body: &mut Body, damaged: bool) {
+        let known = self.secrets.entry(connection.unwrap_or(0)).or_default();
         let mut found = Vec::new();
-        masked.arguments.iter_mut().for_each(|value| mask_texts(value, known, &mut found));
-        self.learn(record.connection, found);
-        let ranges = self.ranges(record, message);
-        let body = Body::Data(Box::new(masked));
-        let message = MessageRecord { body: &body, masked: &ranges, ..*message };
-        next(&Record { event: Event::Message(message), ..*record });
+        match body {
+            Body::Command(command) => mask_command(command, damaged, known, &mut found),
+            // Metadata and the like repeat URLs and stream names.
+            Body::Data(data) => {
+                data.arguments.iter_mut().for_each(|value| mask_texts(value, known, &mut found));
+            }
+            Body::SharedObject(object) => {
+                let values = object.events.iter_mut().flat_map(|event| event.kind.values_mut());
+                values.for_each(|value| mask_texts(value, known, &mut found));
+            }
+            Body::Aggregate(aggregate) => {
+                for inner in &mut aggregate.messages {
+                    self.mask(connection, &mut inner.body, !inner.missing.is_empty());
+                }
+            }
+            _ => {}
+        }
+        self.learn(connection, found);
     }
 
     /// Remembers what was found to be secret.
@@ -150,25 +125,70 @@ impl Redactor {
             self.held = self.held + after - before;
         }
     }
-
-    /// Where the message's payload holds what is known to be secret.
-    fn ranges(&self, record: &Record<'_>, message: &MessageRecord<'_>) -> Vec<Range<usize>> {
-        let secrets = self.secrets.get(&record.connection.unwrap_or(0));
-        secrets.map_or_else(Vec::new, |secrets| secret_ranges(message.raw.payload, secrets))
-    }
 }
 
-/// Hides what follows a fault: the secret may be in what could not be read.
-fn hide_unread(message: &MessageRecord<'_>, ranges: &mut Vec<Range<usize>>) {
-    let Some(fault) = message.malformed else { return };
-    let end = message.raw.payload.len();
-    ranges.retain_mut(|range| {
-        range.end = range.end.min(fault.offset);
+/// Masks what a command says.
+fn mask_command(command: &mut Command, damaged: bool, known: &[String], found: &mut Vec<String>) {
+    // A name that a hole cuts (zeros stand for what is missing) may be any of them.
+    let named = NAMED.contains(&command.name()) || damaged && command.name().contains('\0');
+    let play2 = command.name() == "play2";
+    let first = command.arguments.first_mut();
+    let mut hidden = false;
+    if named && let Some(name) = first.and_then(text_mut) {
+        mask_name(name, found);
+        hidden = true;
+    } else if play2 && let Some(first) = command.arguments.first_mut() {
+        each_member(first, &mut |key, value| {
+            if matches!(key.as_str(), Some("streamName" | "oldStreamName"))
+                && let Some(name) = text_mut(value)
+            {
+                mask_name(name, found);
+            }
+        });
+    }
+    if let Some(object) = &mut command.object {
+        mask_texts(object, known, found);
+    }
+    let rest = command.arguments.iter_mut().skip(usize::from(hidden));
+    rest.for_each(|value| mask_texts(value, known, found));
+}
+
+/// Whether what cannot be read of a command may be a secret.
+fn may_hide(command: &Command) -> bool {
+    NAMED.contains(&command.name())
+        || matches!(command.name(), "connect" | "play2")
+        || command.name().contains('\0')
+}
+
+/// Hides what follows a fault in the part `at` of a payload: the secret may be in what could not be read.
+fn hide_unread(
+    body: &Body,
+    fault: Option<&Fault>,
+    at: Range<usize>,
+    ranges: &mut Vec<Range<usize>>,
+) {
+    if let Body::Aggregate(aggregate) = body {
+        for inner in &aggregate.messages {
+            let part = at.start + inner.payload.start..at.start + inner.payload.end;
+            hide_unread(&inner.body, inner.fault.as_ref(), part, ranges);
+        }
+    }
+    let (Some(fault), Body::Command(command)) = (fault, body) else { return };
+    let unread = at.start + fault.offset..at.end;
+    if unread.is_empty() || !may_hide(command) {
+        return;
+    }
+    // In order and without overlap.
+    let mut kept = ranges.split_off(ranges.partition_point(|range| range.end <= unread.start));
+    kept.retain_mut(|range| {
+        if range.start < unread.start {
+            ranges.push(range.start..unread.start);
+        }
+        range.start = range.start.max(unread.end);
         range.start < range.end
     });
-    if fault.offset < end {
-        ranges.push(fault.offset..end);
-    }
+    ranges.push(unread);
+    ranges.append(&mut kept);
 }
 
 /// Adds secrets; the oldest go where they are too many, down to the last one. Gives the bytes of them all.
@@ -220,24 +240,75 @@ fn mask_name(name: &mut Text, found: &mut Vec<String>) {
 /// Masks the secrets in every text of a value: those of URLs and queries, and the known ones as words.
 fn mask_texts(value: &mut Value, known: &[String], found: &mut Vec<String>) {
     match value {
-        Value::String(text) | Value::LongString(text) => {
+        Value::String(text)
+        | Value::LongString(text)
+        | Value::Xml(text)
+        | Value::XmlDocument(text)
+        | Value::XmlString(text) => {
             if let Some(masked) = text.as_str().and_then(|text| mask_text(text, known, found)) {
                 *text = Text::from(masked.as_str());
             }
         }
-        Value::Object(entries)
-        | Value::EcmaArray { entries, .. }
-        | Value::TypedObject { entries, .. } => {
+        Value::StrictArray(items) | Value::VectorObject { items, .. } => {
+            items.iter_mut().for_each(|value| mask_texts(value, known, found));
+        }
+        Value::Array { assoc, dense } => {
+            assoc.iter_mut().map(|(_, value)| value).chain(dense).for_each(|value| {
+                mask_texts(value, known, found);
+            });
+        }
+        Value::Dictionary { entries, .. } => {
             for (key, value) in entries {
-                // The app's own name may well be the word that a stream is called by.
-                let known = if key.as_str() == Some("app") { &[][..] } else { known };
+                mask_texts(key, known, found);
                 mask_texts(value, known, found);
             }
         }
-        Value::StrictArray(items) => {
-            items.iter_mut().for_each(|value| mask_texts(value, known, found))
+        Value::Amf3(inner) => mask_texts(inner, known, found),
+        value => each_member(value, &mut |key, value| {
+            // The app's own name may well be the word that a stream is called by.
+            let known = if key.as_str() == Some("app") { &[][..] } else { known };
+            mask_texts(value, known, found);
+        }),
+    }
+}
+
+/// Calls `change` for each member of an object of any kind.
+fn each_member(value: &mut Value, change: &mut dyn FnMut(&Text, &mut Value)) {
+    match value {
+        Value::Amf3(inner) => each_member(inner, change),
+        Value::Object(entries)
+        | Value::EcmaArray { entries, .. }
+        | Value::TypedObject { entries, .. }
+        | Value::Array { assoc: entries, .. } => {
+            entries.iter_mut().for_each(|(key, value)| change(key, value));
+        }
+        Value::Instance(instance) => {
+            let traits = Arc::clone(&instance.traits);
+            traits
+                .members
+                .iter()
+                .zip(&mut instance.sealed)
+                .for_each(|(key, value)| change(key, value));
+            instance.dynamic.iter_mut().for_each(|(key, value)| change(key, value));
+            match &mut instance.external {
+                // It is no member, and has no name.
+                Some(External::Value(value)) => change(&Text::default(), value),
+                Some(External::Message(message)) => {
+                    message.members.iter_mut().for_each(|(key, value)| change(key, value));
+                }
+                _ => {}
+            }
         }
         _ => {}
+    }
+}
+
+/// A string of any kind, to change it.
+fn text_mut(value: &mut Value) -> Option<&mut Text> {
+    match value {
+        Value::Amf3(inner) => text_mut(inner),
+        Value::String(text) | Value::LongString(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -102,6 +102,7 @@ impl Lines {
             span: Span { start: 10, end: 20 },
             payload,
             damaged: &[],
+            missing: &[],
         };
         self.message_record(raw, body, malformed);
     }
@@ -115,6 +116,7 @@ impl Lines {
             malformed,
             reply_to: None,
             encrypted: false,
+            aggregate: None,
             masked: &[],
         }));
     }
@@ -263,7 +265,7 @@ fn controls(lines: &mut Lines) {
         lines.body(4, &Body::UserControl(event));
     }
     lines.message(4, &Body::UserControl(UserControl::default()), Some(&fault), &[]);
-    for type_id in [16, 19, 22, 0, 7, 21, 255] {
+    for type_id in [22, 0, 7, 21, 255] {
         lines.body(type_id, &Body::Opaque);
     }
 }
@@ -568,6 +570,7 @@ fn amf(lines: &mut Lines) {
         span: Span { start: 0, end: 1 },
         payload: &[],
         damaged: &[Span { start: 0, end: 1 }, Span { start: 2, end: 5 }],
+        missing: &[],
     };
     let record = MessageRecord {
         raw: &raw,
@@ -576,6 +579,7 @@ fn amf(lines: &mut Lines) {
         malformed: None,
         encrypted: false,
         reply_to: Some(1),
+        aggregate: None,
         masked: &[],
     };
     lines.bytes(Event::Message(record));
@@ -609,7 +613,7 @@ fn amf(lines: &mut Lines) {
 fn decoded(lines: &mut Lines) {
     let low = Limits { amf_depth: 1, amf_values: 3, ..Limits::default() };
     for limits in [Limits::default(), low] {
-        for type_id in [1, 2, 3, 4, 5, 6, 8, 9, 15, 17, 18, 20, 22, 23] {
+        for type_id in [1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17, 18, 19, 20, 22, 23] {
             for payload in [
                 &b""[..],
                 b"\x00",
@@ -645,6 +649,7 @@ fn payloads(lines: &mut Lines) {
                     span: Span { start: 0, end: 1 },
                     payload,
                     damaged: &[],
+                    missing: &[],
                 };
                 let (kind, body) = (Kind::Unknown, &Body::Opaque);
                 let record = MessageRecord {
@@ -654,6 +659,7 @@ fn payloads(lines: &mut Lines) {
                     encrypted: false,
                     malformed: None,
                     reply_to: None,
+                    aggregate: None,
                     masked,
                 };
                 lines.bytes(Event::Message(record));

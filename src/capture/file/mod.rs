@@ -101,6 +101,7 @@ impl<'a> Tag<'a> {
             span: Span { start: self.offset, end: self.offset + (self.header + length) as u64 },
             payload: self.payload,
             damaged: &[],
+            missing: &[],
         }
     }
 }

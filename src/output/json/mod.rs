@@ -3,22 +3,25 @@
 //! Written by hand into one buffer, because it is done for every message: constant keys, digits without formatting
 //! machinery, no intermediate tree. Every field is written with a comma behind it; closing an object replaces the last.
 
+mod amf;
 mod line;
 mod media;
 mod summary;
 
+use amf::{write_command, write_data, write_shared_object};
 use line::{Line, key, number, text};
 use media::{write_audio, write_video};
 use summary::write_summary;
 
-use super::amf_json::{self, Context};
+use super::amf_json;
 use super::payload::{self, Shown};
 use super::time::Clock;
 use crate::Limits;
 use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Record};
-use crate::proto::amf::Value;
+use crate::proto::chunk;
+use crate::proto::fault::Fault;
 use crate::proto::message::{
-    Audio, AudioCodec, AudioPacketType, Body, Command, Control, Data, FrameType, Kind, UserControl,
+    Aggregate, Audio, AudioCodec, AudioPacketType, Body, Control, FrameType, Kind, UserControl,
     Video, VideoCodec, VideoPacketType,
 };
 use crate::proto::{Direction, Span};
@@ -201,7 +204,28 @@ impl Writer {
     #[inline]
     fn message(&mut self, line: &mut Line<'_>, message: &MessageRecord<'_>) {
         let raw = &message.raw;
-        let kind = message.kind;
+        self.fields(line, raw);
+        if message.encrypted {
+            line.boolean("encrypted", true);
+        }
+        self.body(line, raw, message.body, [message.reply_to, message.aggregate]);
+        write_fault(line, message.malformed);
+        if let Some(aggregate) = message.aggregate
+            && message.kind != Kind::Aggregate
+        {
+            line.number("aggregate", aggregate);
+        }
+        if let Some(bytes) = self.shown.of(raw.payload) {
+            line.raw(b"\"payload\":\"");
+            payload::write_json(line.0, bytes, self.shown.form, message.masked);
+            line.raw(b"\",");
+        }
+    }
+
+    /// What the chunk stream says of a message.
+    #[inline]
+    fn fields(&mut self, line: &mut Line<'_>, raw: &chunk::Message<'_>) {
+        let kind = Kind::of(raw.type_id);
         let route = |out: &mut Vec<u8>| {
             let mut line = Line(out);
             text!(line, "kind", kind.as_str());
@@ -225,14 +249,22 @@ impl Writer {
         if raw.chunks > 0 {
             number!(line, "chunks", raw.chunks);
         }
-        if message.encrypted {
-            line.boolean("encrypted", true);
-        }
         if !raw.damaged.is_empty() {
             line.key("damaged");
             line.list(raw.damaged, |line, span| write_span(line, *span));
         }
-        match message.body {
+    }
+
+    /// The object named as the kind. `links` are the call that is answered, and the aggregate that the message was in.
+    #[inline]
+    fn body(
+        &mut self,
+        line: &mut Line<'_>,
+        raw: &chunk::Message<'_>,
+        body: &Body,
+        links: [Option<u64>; 2],
+    ) {
+        match body {
             Body::Audio(audio) => {
                 line.raw(b"\"audio\":");
                 self.audio(line, audio);
@@ -243,41 +275,34 @@ impl Writer {
             }
             Body::Command(command) => {
                 line.raw(b"\"command\":");
-                self.command(line, command, message.reply_to);
+                write_command(line, command, links[0], &self.limits);
             }
             Body::Data(data) => {
                 line.raw(b"\"data\":");
-                self.data(line, data);
+                write_data(line, data, &self.limits);
+            }
+            Body::SharedObject(object) => {
+                line.raw(b"\"shared_object\":");
+                write_shared_object(line, object, &self.limits);
+            }
+            Body::Aggregate(aggregate) => {
+                line.raw(b"\"aggregate\":");
+                self.aggregate(line, raw, aggregate, links[1]);
             }
             Body::Control(control) => {
-                line.key(kind.as_str());
+                line.key(Kind::of(raw.type_id).as_str());
                 write_control(line, *control);
             }
             Body::UserControl(event) => {
                 line.raw(b"\"user_control\":");
                 write_user_control(line, event);
             }
-            Body::Opaque if kind == Kind::Unknown => {}
-            Body::Opaque => {
-                line.key(kind.as_str());
-                line.open();
-                if kind == Kind::SharedObject {
-                    line.number("amf", if raw.type_id == 16 { 3 } else { 0 });
-                }
-                line.shut();
+            // An aggregate that is not opened.
+            Body::Opaque if Kind::of(raw.type_id) == Kind::Aggregate => {
+                line.raw(b"\"aggregate\":");
+                self.aggregate(line, raw, &Aggregate::default(), links[1]);
             }
-        }
-        if let Some(fault) = message.malformed {
-            line.key("malformed");
-            line.open();
-            number!(line, "offset", fault.offset as u64);
-            line.display("reason", &fault.reason());
-            line.shut();
-        }
-        if let Some(bytes) = self.shown.of(raw.payload) {
-            line.raw(b"\"payload\":\"");
-            payload::write_json(line.0, bytes, self.shown.form, message.masked);
-            line.raw(b"\",");
+            Body::Opaque => {}
         }
     }
 
@@ -325,60 +350,46 @@ impl Writer {
         line.raw(b"},");
     }
 
-    fn command(&self, line: &mut Line<'_>, command: &Command, reply_to: Option<u64>) {
-        let mut context = Context::new(&self.limits);
-        if let Some(object) = &command.object {
-            context.learn(object);
-        }
-        for argument in &command.arguments {
-            context.learn(argument);
-        }
-        line.open();
-        line.number("amf", u64::from(command.amf));
-        self.name(line, command.name.as_ref(), &mut context);
-        line.key("transaction_id");
-        match command.transaction_id {
-            Some(id) => amf_json::write_number(line.0, id),
-            None => line.raw(b"null"),
-        }
-        line.raw(b",");
-        line.key("object");
-        amf_json::write_value(
-            line.0,
-            command.object.as_ref().unwrap_or(&Value::Null),
-            &mut context,
-        );
-        line.raw(b",");
-        line.key("arguments");
-        amf_json::write_values(line.0, &command.arguments, &mut context);
-        line.raw(b",");
-        line.maybe("reply_to", reply_to);
-        line.shut();
-    }
-
-    fn data(&self, line: &mut Line<'_>, data: &Data) {
-        let mut context = Context::of(&data.arguments, &self.limits);
-        line.open();
-        line.number("amf", u64::from(data.amf));
-        self.name(line, data.name.as_ref(), &mut context);
-        line.key("arguments");
-        amf_json::write_values(line.0, &data.arguments, &mut context);
-        line.raw(b",");
-        line.shut();
-    }
-
-    fn name(
-        &self,
+    /// An aggregate's object: the messages in it, which share what one message may print of its values.
+    #[cold]
+    fn aggregate(
+        &mut self,
         line: &mut Line<'_>,
-        name: Option<&crate::proto::amf::Text>,
-        context: &mut Context<'_>,
+        outer: &chunk::Message<'_>,
+        aggregate: &Aggregate,
+        inside: Option<u64>,
     ) {
-        line.key("name");
-        match name {
-            Some(name) => amf_json::write_value(line.0, &Value::String(name.clone()), context),
-            None => line.raw(b"null"),
-        }
-        line.raw(b",");
+        let most = self.limits.amf_output;
+        line.open();
+        line.key("messages");
+        line.list(&aggregate.messages, |line, inner| {
+            let before = line.0.len();
+            let raw = crate::inspect::inner(outer, inner);
+            line.open();
+            self.fields(line, &raw);
+            self.body(line, &raw, &inner.body, [None; 2]);
+            write_fault(line, inner.fault.as_ref());
+            line.close();
+            if !matches!(inner.body, Body::Audio(_) | Body::Video(_)) {
+                let written = line.0.len() - before;
+                self.limits.amf_output = self.limits.amf_output.saturating_sub(written);
+            }
+        });
+        self.limits.amf_output = most;
+        line.maybe("inside", inside);
+        line.shut();
+    }
+}
+
+/// What could not be read.
+#[inline]
+fn write_fault(line: &mut Line<'_>, fault: Option<&Fault>) {
+    if let Some(fault) = fault {
+        line.key("malformed");
+        line.open();
+        number!(line, "offset", fault.offset as u64);
+        line.display("reason", &fault.reason());
+        line.shut();
     }
 }
 

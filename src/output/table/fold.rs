@@ -26,6 +26,7 @@ pub(super) struct Frame {
     uncertain: bool,
     message_stream_id: u32,
     bytes: u32,
+    aggregate: Option<u64>,
 }
 
 /// The frames of one track in one second of arrival, or of timestamps where nobody knows when they arrived.
@@ -42,6 +43,9 @@ pub(super) struct Fold {
     first: u32,
     last: u32,
     uncertain: bool,
+    /// Aggregates that they came in, and the latest.
+    aggregates: u32,
+    aggregate: Option<u64>,
 }
 
 /// What is being folded, in order of appearance.
@@ -86,7 +90,19 @@ pub(super) fn frame(record: &Record<'_>, message: &MessageRecord<'_>) -> Option<
         uncertain: raw.timestamp_uncertain,
         message_stream_id: raw.message_stream_id,
         bytes: raw.length,
+        aggregate: message.aggregate,
     })
+}
+
+/// Whether a record is an aggregate of nothing but such frames, which say so themselves.
+pub(super) fn folds(message: &MessageRecord<'_>) -> bool {
+    let Body::Aggregate(aggregate) = message.body else { return false };
+    let whole = message.malformed.is_none() && message.raw.damaged.is_empty();
+    whole
+        && !aggregate.messages.is_empty()
+        && aggregate.messages.iter().all(|inner| {
+            matches!(inner.body, Body::Audio(_) | Body::Video(_)) && inner.fault.is_none()
+        })
 }
 
 impl Folds {
@@ -123,6 +139,8 @@ impl Folds {
                     first: frame.timestamp,
                     last: frame.timestamp,
                     uncertain: false,
+                    aggregates: 0,
+                    aggregate: None,
                 });
                 let last = self.0.len() - 1;
                 &mut self.0[last]
@@ -134,6 +152,10 @@ impl Folds {
         fold.bytes += u64::from(frame.bytes);
         fold.last = frame.timestamp;
         fold.uncertain |= frame.uncertain;
+        if frame.aggregate.is_some() && frame.aggregate != fold.aggregate {
+            fold.aggregate = frame.aggregate;
+            fold.aggregates += 1;
+        }
         over
     }
 
@@ -177,6 +199,9 @@ impl Fold {
         }
         if self.uncertain {
             text.push('?');
+        }
+        if self.aggregates > 0 {
+            let _ = write!(text, "  (in {})", words::plural(self.aggregates.into(), "aggregate"));
         }
         text
     }

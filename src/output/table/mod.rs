@@ -70,12 +70,16 @@ impl Writer {
         if let Event::Message(message) = &record.event
             && !self.frames
             && self.shown.of(message.raw.payload).is_none()
-            && let Some(frame) = fold::frame(record, message)
         {
-            for fold in self.folds.add(record, frame) {
-                self.fold(out, &fold);
+            if fold::folds(message) {
+                return;
             }
-            return;
+            if let Some(frame) = fold::frame(record, message) {
+                for fold in self.folds.add(record, frame) {
+                    self.fold(out, &fold);
+                }
+                return;
+            }
         }
         if let Some(connection) = record.connection {
             for fold in self.folds.end(connection, record) {

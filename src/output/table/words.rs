@@ -8,8 +8,8 @@ use crate::proto::amf::{Text, Value};
 use crate::proto::chunk::MAX_CHUNK_SIZE;
 use crate::proto::codec::{AudioConfig, VideoConfig};
 use crate::proto::message::{
-    Audio, AudioPacketType, Body, Command, Control, Data, FrameType, Kind, ModEx, UserControl,
-    Video, VideoPacketType,
+    Aggregate, Audio, AudioPacketType, Body, Command, Control, Data, FrameType, Kind, ModEx,
+    SharedObject, SharedObjectChange, UserControl, Video, VideoPacketType,
 };
 
 /// The kind column.
@@ -177,6 +177,8 @@ fn message(text: &mut String, record: &MessageRecord<'_>) {
         Body::UserControl(event) => user_control(text, event),
         Body::Command(command) => self::command(text, command),
         Body::Data(data) => self::data(text, data),
+        Body::SharedObject(object) => shared_object(text, object),
+        Body::Aggregate(aggregate) => self::aggregate(text, aggregate, raw.length),
         Body::Audio(audio) => self::audio(text, audio, raw.length),
         Body::Video(video) => self::video(text, video, raw.length),
         Body::Opaque if record.kind == Kind::Unknown => {
@@ -195,6 +197,9 @@ fn message(text: &mut String, record: &MessageRecord<'_>) {
     }
     if let Some(call) = record.reply_to {
         let _ = write!(text, "  (answers record {call})");
+    }
+    if let Some(aggregate) = record.aggregate {
+        let _ = write!(text, "  (in aggregate {aggregate})");
     }
     if !raw.damaged.is_empty() {
         let missing: u64 = raw.damaged.iter().map(crate::proto::Span::len).sum();
@@ -348,6 +353,101 @@ fn word(text: &mut String, value: &Value) {
 fn data(text: &mut String, data: &Data) {
     name(text, data.name.as_ref());
     arguments(text, &data.arguments);
+}
+
+/// `"chat" version 3 persistent: use, change a=1 b="x"`
+fn shared_object(text: &mut String, object: &SharedObject) {
+    name(text, object.name.as_ref());
+    if let Some(version) = object.version {
+        let _ = write!(text, " version {version}");
+    }
+    if object.persistent() == Some(true) {
+        text.push_str(" persistent");
+    }
+    for (index, event) in object.events.iter().enumerate() {
+        if index == EVENTS {
+            let _ = write!(text, ", … ({} events)", object.events.len());
+            break;
+        }
+        text.push_str(if index == 0 { ": " } else { ", " });
+        change(text, &event.kind);
+        if !event.rest.is_empty() {
+            let _ = write!(text, " ({} bytes more)", event.rest.len());
+        }
+    }
+}
+
+/// Events of a shared object shown.
+const EVENTS: usize = 16;
+
+fn change(text: &mut String, change: &SharedObjectChange) {
+    match change.as_str() {
+        Some(name) => text.push_str(&name.replace('_', " ")),
+        None => {
+            let _ = write!(text, "event {}", change.number());
+        }
+    }
+    let mut named = |name: &Option<Text>, before: char| {
+        if let Some(name) = name {
+            text.push(before);
+            escape::push_escaped_bytes(text, name.as_bytes());
+        }
+    };
+    match change {
+        SharedObjectChange::RequestChange { name, value }
+        | SharedObjectChange::Success { name, value } => {
+            named(name, ' ');
+            if let Some(value) = value {
+                text.push('=');
+                amf_json::write_inline(text, value, ARGUMENT);
+            }
+        }
+        SharedObjectChange::Change { slots } => {
+            for (name, value) in slots.iter().take(EVENTS) {
+                text.push(' ');
+                escape::push_escaped_bytes(text, name.as_bytes());
+                text.push('=');
+                amf_json::write_inline(text, value, ARGUMENT);
+            }
+            if slots.len() > EVENTS {
+                let _ = write!(text, " … ({} slots)", slots.len());
+            }
+        }
+        SharedObjectChange::SendMessage { name, arguments: values } => {
+            if let Some(name) = name {
+                text.push(' ');
+                word(text, name);
+            }
+            arguments(text, values);
+        }
+        SharedObjectChange::Status { code, level } => {
+            named(level, ' ');
+            named(code, ' ');
+        }
+        SharedObjectChange::Remove { name } | SharedObjectChange::RequestRemove { name } => {
+            named(name, ' ');
+        }
+        _ => {}
+    }
+}
+
+/// `3 messages (2 video, 1 audio) 14.2 kB`
+fn aggregate(text: &mut String, aggregate: &Aggregate, length: u32) {
+    text.push_str(&plural(aggregate.messages.len() as u64, "message"));
+    let mut counts = [0u64; Kind::ALL.len()];
+    for inner in &aggregate.messages {
+        counts[inner.kind() as usize] += 1;
+    }
+    let counted: Vec<String> = Kind::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", kind.as_str().replace('_', " ")))
+        .collect();
+    if !counted.is_empty() {
+        let _ = write!(text, " ({})", counted.join(", "));
+    }
+    let _ = write!(text, " {}", size(u64::from(length)));
 }
 
 /// `1 error`, `2 errors`

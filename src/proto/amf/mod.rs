@@ -318,6 +318,22 @@ impl Value {
         }
     }
 
+    /// How many values it is made of, itself included. The numbers of a vector count as one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let inner = match self.inner() {
+            Self::Dictionary { entries, .. } => {
+                entries.iter().map(|(key, value)| key.count() + value.count()).sum()
+            }
+            Self::Instance(instance) => match &instance.external {
+                Some(External::Value(value)) => value.count(),
+                _ => self.entries().map(|(_, value)| value.count()).sum(),
+            },
+            _ => self.entries().map(|(_, value)| value).chain(self.items()).map(Self::count).sum(),
+        };
+        inner + 1
+    }
+
     /// A number of either format.
     #[must_use]
     pub fn as_number(&self) -> Option<f64> {

@@ -1,5 +1,6 @@
 //! What is remembered of each chunk stream: its last header and its unfinished message.
 
+use core::ops::Range;
 use std::collections::HashMap;
 
 use super::super::Span;
@@ -49,6 +50,8 @@ pub struct Stream {
     pub(super) decided: bool,
     /// Stream ranges missing from it.
     pub(super) damaged: Vec<Span>,
+    /// Where these are in its payload.
+    pub(super) missing: Vec<Range<usize>>,
 }
 
 impl Stream {
@@ -135,6 +138,7 @@ impl Stream {
             self.kept = Vec::new();
         }
         self.damaged.clear();
+        self.missing.clear();
     }
 }
 

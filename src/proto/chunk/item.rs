@@ -66,6 +66,8 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
     /// Stream ranges missing from it; zeros stand for them in the payload.
     pub damaged: &'a [Span],
+    /// The same ranges in the payload. They can reach past what of it is kept.
+    pub missing: &'a [core::ops::Range<usize>],
 }
 
 /// An oddity that the reader survived.

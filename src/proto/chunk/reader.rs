@@ -243,6 +243,7 @@ impl Reader {
             span: Span { start: stream.start, end: self.offset },
             payload: direct.unwrap_or(&stream.kept),
             damaged: &stream.damaged,
+            missing: &stream.missing,
         })))
     }
 
@@ -269,13 +270,19 @@ impl Reader {
             return Err(loss);
         }
         let span = Span { start: self.offset, end: self.offset + length };
+        let begin = stream.received as usize;
+        let missing = begin..begin + length as usize;
         let full = stream.damaged.len() >= MOST_DAMAGED;
-        match stream.damaged.last_mut() {
+        match (stream.damaged.last_mut(), stream.missing.last_mut()) {
             // Many holes in one message: the list of them says a little more than there is, and stays short.
-            Some(last) if last.end == span.start || full => {
+            (Some(last), Some(part)) if last.end == span.start || full => {
                 last.end = span.end;
+                part.end = missing.end;
             }
-            _ => stream.damaged.push(span),
+            _ => {
+                stream.damaged.push(span);
+                stream.missing.push(missing);
+            }
         }
         let mut left = length as u32;
         if length > MOST_ZEROS {
@@ -658,6 +665,7 @@ impl Reader {
             stream.keep = 0;
             stream.decided = true;
             stream.damaged.push(Span { start: stream.start, end: self.offset });
+            stream.missing.push(0..stream.received as usize);
             self.note(id, kind);
         }
     }

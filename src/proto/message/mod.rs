@@ -3,21 +3,25 @@
 //! Defined by: RTMP 1.0 §5.4, §6.2, §7.1; Enhanced RTMP v2. [`decode`] cannot fail: what could not be read is said
 //! beside what could.
 
+pub mod aggregate;
 mod audio;
 mod audio_names;
 mod command;
 mod control;
 mod data;
 mod media;
+mod shared_object;
 mod user_control;
 mod video;
 mod video_names;
 
+pub use aggregate::{Aggregate, InnerMessage};
 pub use audio::{Audio, AudioCodec, AudioPacketType, AudioTrack, ChannelOrder, Multichannel};
 pub use command::Command;
 pub use control::{Control, LimitType};
 pub use data::Data;
 pub use media::{FourCc, ModEx, Multitrack};
+pub use shared_object::{SharedObject, SharedObjectChange, SharedObjectEvent};
 pub use user_control::{EventType, UserControl};
 pub use video::{FrameType, Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack};
 
@@ -132,6 +136,10 @@ pub enum Body {
     Data(Box<Data>),
     /// Types 20 and 17.
     Command(Box<Command>),
+    /// Types 19 and 16.
+    SharedObject(Box<SharedObject>),
+    /// Type 22.
+    Aggregate(Box<Aggregate>),
     /// A kind that is told by its type only.
     Opaque,
 }
@@ -165,12 +173,18 @@ pub fn decode_into(
             let Body::Video(video) = body else { return None };
             video::decode(payload, length as usize, video)
         }
-        _ => decode_rare(type_id, payload, limits, body),
+        _ => decode_rare(type_id, payload, length, limits, body),
     }
 }
 
 #[cold]
-fn decode_rare(type_id: u8, payload: &[u8], limits: &Limits, body: &mut Body) -> Option<Fault> {
+fn decode_rare(
+    type_id: u8,
+    payload: &[u8],
+    length: u32,
+    limits: &Limits,
+    body: &mut Body,
+) -> Option<Fault> {
     let fault;
     (*body, fault) = match Kind::of(type_id) {
         Kind::SetChunkSize
@@ -193,9 +207,15 @@ fn decode_rare(type_id: u8, payload: &[u8], limits: &Limits, body: &mut Body) ->
             let (data, fault) = data::decode(type_id, payload, limits);
             (Body::Data(Box::new(data)), fault)
         }
-        Kind::Audio | Kind::Video | Kind::SharedObject | Kind::Aggregate | Kind::Unknown => {
-            (Body::Opaque, None)
+        Kind::SharedObject => {
+            let (object, fault) = shared_object::decode(type_id, payload, limits);
+            (Body::SharedObject(Box::new(object)), fault)
         }
+        Kind::Aggregate => {
+            let (aggregate, fault) = aggregate::decode(payload, length, &[], limits);
+            (Body::Aggregate(Box::new(aggregate)), fault)
+        }
+        Kind::Audio | Kind::Video | Kind::Unknown => (Body::Opaque, None),
     };
     fault
 }
@@ -212,27 +232,41 @@ pub fn needs_whole(type_id: u8, head: &[u8]) -> bool {
     }
 }
 
-/// The values of a command or data message. Types 15 and 17 begin with a format byte of 0, then AMF0 that may switch to
-/// AMF3 value by value; a sender that leaves the byte out is read all the same.
+/// The values of a command or data message: in types 15 and 17 behind a format byte.
 fn values(type_id: u8, payload: &[u8], limits: &Limits) -> (u8, Vec<Value>, Option<Fault>) {
     let amf3 = matches!(type_id, 15 | 17);
     let mut cursor = Cursor::new(payload);
-    if amf3 && cursor.peek() == Some(0) && payload.get(1).is_some_and(|&marker| marker <= 0x11) {
-        // Without the format byte a leading 0 would be a number, which no name is.
-        let _ = cursor.u8("format");
+    let mut fault = None;
+    // A sender that leaves the format byte out is read all the same: no format is the marker of a string.
+    if amf3 && !matches!(cursor.peek(), Some(0x02 | 0x0c | 0x11)) {
+        let short = format(&mut cursor, &mut fault).err();
+        fault = short.or(fault);
     }
     let mut budget = Budget::new(limits);
     let mut values = Vec::new();
-    let mut fault = None;
     let mut cut = None;
-    while cursor.remaining() > 0 && fault.is_none() {
+    while cursor.remaining() > 0 {
         let decoded = amf::amf0::decode(&mut cursor, &mut budget);
         values.push(decoded.value);
-        fault = decoded.fault;
         cut = cut.or(decoded.cut);
+        if decoded.fault.is_some() {
+            fault = fault.or(decoded.fault);
+            break;
+        }
     }
     // A value left out for its depth is no fault of the bytes, but it has to be said.
     (if amf3 { 3 } else { 0 }, values, fault.or(cut))
+}
+
+/// The format byte of types 15, 16 and 17. Only 0 is defined: AMF0 values, each of which may switch to AMF3 (Enhanced
+/// RTMP v2, "Enabling AMF3 in RTMP"). Servers pass over whatever is there, and so it goes on here, with a fault.
+fn format(cursor: &mut Cursor<'_>, fault: &mut Option<Fault>) -> Result<(), Fault> {
+    let at = cursor.offset();
+    let format = cursor.u8("format")?;
+    if format != 0 {
+        fault.get_or_insert(Fault::invalid(at, "format", format.into()));
+    }
+    Ok(())
 }
 
 /// Appends the values of a command or data message; types 15 and 17 begin with a format byte of 0.
