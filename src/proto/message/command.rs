@@ -1,4 +1,27 @@
 //! Types 20 and 17: calls and answers.
+//!
+//! [`Command`] is what is on the wire. The modules have a view of each command that is known by name: `of` reads it from
+//! a [`Command`], `command` makes one. Of what a peer sends beyond it a view keeps only what it says, so it is for
+//! deciding and for answering, and not for handing on.
+
+mod answer;
+mod capabilities;
+mod connect;
+mod fields;
+mod play;
+mod publish;
+mod status;
+mod stream;
+mod view;
+
+pub use answer::{Answer, ConnectionCall};
+pub use capabilities::{Capabilities, CapsEx, CodecMask, CodecName};
+pub use connect::{Connect, ConnectResult};
+pub use play::{Play, Play2, PlayControl, Reset};
+pub use publish::{Publish, PublishType};
+pub use status::{OnStatus, RECONNECT_REQUEST, Status, StatusKind};
+pub use stream::StreamCall;
+pub use view::View;
 
 use super::super::amf::{Text, Value};
 use super::super::fault::Fault;
@@ -78,3 +101,6 @@ pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Command, 
     command.arguments = values.collect();
     (command, fault)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 pub mod aggregate;
 mod audio;
 mod audio_names;
-mod command;
+pub mod command;
 mod control;
 mod data;
 mod media;
