@@ -4,6 +4,8 @@ use super::super::amf_json::{self, Context};
 use super::line::Line;
 use crate::Limits;
 use crate::proto::amf::{Text, Value};
+use crate::proto::message::command::{Capabilities, CapsEx, CodecMask};
+use crate::proto::message::data::SpliceInfo;
 use crate::proto::message::{
     Command, Data, SharedObject, SharedObjectChange as Change, SharedObjectEvent,
 };
@@ -36,7 +38,28 @@ pub(super) fn write_command(
     line.key("arguments");
     amf_json::write_values(line.0, &command.arguments, &mut context);
     line.raw(b",");
+    if let Some(capabilities) = Capabilities::of_command(command) {
+        write_capabilities(line, &capabilities);
+    }
     line.maybe("reply_to", reply_to);
+    line.shut();
+}
+
+fn write_capabilities(line: &mut Line<'_>, capabilities: &Capabilities) {
+    line.key("capabilities");
+    line.open();
+    for (name, set) in capabilities.caps_ex.into_iter().flat_map(CapsEx::flags) {
+        line.boolean(name, set);
+    }
+    for (name, mask) in capabilities.codecs() {
+        amf_json::write_string(line.0, &name.to_string());
+        line.raw(b":");
+        line.open();
+        for (name, set) in mask.into_iter().flat_map(CodecMask::flags) {
+            line.boolean(name, set);
+        }
+        line.shut();
+    }
     line.shut();
 }
 
@@ -48,6 +71,29 @@ pub(super) fn write_data(line: &mut Line<'_>, data: &Data, limits: &Limits) {
     line.key("arguments");
     amf_json::write_values(line.0, &data.arguments, &mut context);
     line.raw(b",");
+    if let Some(splice) = data.splice_info() {
+        write_splice_info(line, &splice);
+    }
+    line.shut();
+}
+
+fn write_splice_info(line: &mut Line<'_>, splice: &SpliceInfo) {
+    line.key("scte35");
+    line.open();
+    line.named("command", splice.command.as_str(), splice.command.number());
+    line.maybe("event_id", splice.event_id);
+    if splice.cancelled {
+        line.boolean("cancelled", true);
+    }
+    if let Some(out) = splice.out_of_network {
+        line.boolean("out_of_network", out);
+    }
+    let seconds = |ticks: u64| (ticks as f64 / 90.0).round() / 1000.0;
+    line.real("pts", splice.pts.map(seconds));
+    line.real("duration", splice.duration.map(seconds));
+    if splice.encrypted {
+        line.boolean("encrypted", true);
+    }
     line.shut();
 }
 

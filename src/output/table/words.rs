@@ -7,6 +7,8 @@ use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Opened, R
 use crate::proto::amf::{Text, Value};
 use crate::proto::chunk::MAX_CHUNK_SIZE;
 use crate::proto::codec::{AudioConfig, VideoConfig};
+use crate::proto::message::command::{Capabilities, RECONNECT_REQUEST};
+use crate::proto::message::data::SpliceInfo;
 use crate::proto::message::{
     Aggregate, Audio, AudioPacketType, Body, Command, Control, Data, FrameType, Kind, ModEx,
     SharedObject, SharedObjectChange, UserControl, Video, VideoPacketType,
@@ -298,14 +300,18 @@ fn command(text: &mut String, command: &Command) {
                     word(text, value);
                 }
             }
-            if let Some(Value::Object(entries)) = &command.object {
-                for (key, value) in entries {
-                    if !matches!(key.as_str(), Some("app" | "tcUrl" | "flashVer")) {
-                        text.push(' ');
-                        escape::push_escaped_bytes(text, key.as_bytes());
-                        text.push('=');
-                        word(text, value);
-                    }
+            // What Enhanced RTMP adds is said in short, where it can be.
+            let short = capabilities(text, command);
+            for (key, value) in command.object.iter().flat_map(Value::entries) {
+                let said = key.as_str().is_some_and(|key| {
+                    matches!(key, "app" | "tcUrl" | "flashVer")
+                        || short && Capabilities::NAMES.contains(&key)
+                });
+                if !said {
+                    text.push(' ');
+                    escape::push_escaped_bytes(text, key.as_bytes());
+                    text.push('=');
+                    word(text, value);
                 }
             }
         }
@@ -318,6 +324,16 @@ fn command(text: &mut String, command: &Command) {
                         word(text, value);
                     }
                 }
+                if info.get("code").and_then(Value::as_str) == Some(RECONNECT_REQUEST) {
+                    match info.get("tcUrl") {
+                        Some(url) => {
+                            text.push_str(" to ");
+                            word(text, url);
+                        }
+                        None => text.push_str(" to the same URL"),
+                    }
+                }
+                capabilities(text, command);
             } else {
                 arguments(text, &command.arguments);
             }
@@ -334,6 +350,37 @@ fn command(text: &mut String, command: &Command) {
         let _ = write!(text, "  [{id}]");
     }
 }
+
+/// ` can reconnect, multitrack; vp09 decode+encode, * forward`; says whether there was anything to say.
+fn capabilities(text: &mut String, command: &Command) -> bool {
+    let Some(capabilities) = Capabilities::of_command(command) else { return false };
+    let set = |(name, set): (&'static str, bool)| set.then(|| name.replace('_', " "));
+    let flags = |flags: &[(&'static str, bool)], between: &str| {
+        flags.iter().copied().filter_map(set).collect::<Vec<_>>().join(between)
+    };
+    let mut all = Vec::new();
+    if let Some(caps) = capabilities.caps_ex {
+        all.push(flags(&caps.flags(), ", "));
+    }
+    let codecs = capabilities.codecs();
+    all.extend(codecs.iter().take(CODECS).map(|(name, mask)| match mask {
+        Some(mask) => format!("{name} {}", flags(&mask.flags(), "+")),
+        None => name.to_string(),
+    }));
+    if codecs.len() > CODECS {
+        all.push(format!("… ({} codecs)", codecs.len()));
+    }
+    all.retain(|part| !part.is_empty());
+    if !all.is_empty() {
+        text.push_str(" can ");
+        // FourCCs are printable.
+        text.push_str(&all.join("; "));
+    }
+    !all.is_empty()
+}
+
+/// Codecs shown.
+const CODECS: usize = 16;
 
 fn arguments(text: &mut String, values: &[Value]) {
     for value in values {
@@ -352,7 +399,39 @@ fn word(text: &mut String, value: &Value) {
 
 fn data(text: &mut String, data: &Data) {
     name(text, data.name.as_ref());
+    if let Some(splice) = data.splice_info() {
+        splice_info(text, &splice);
+    }
     arguments(text, &data.arguments);
+}
+
+/// ` SCTE-35 cue (splice_insert, event 5, out, 30 s)`
+fn splice_info(text: &mut String, splice: &SpliceInfo) {
+    text.push_str(" SCTE-35 cue (");
+    match splice.command.as_str() {
+        Some(name) => text.push_str(name),
+        None => {
+            let _ = write!(text, "splice command {}", splice.command.number());
+        }
+    }
+    if let Some(id) = splice.event_id {
+        let _ = write!(text, ", event {id}");
+    }
+    if splice.cancelled {
+        text.push_str(", cancelled");
+    }
+    match splice.out_of_network {
+        Some(true) => text.push_str(", out"),
+        Some(false) => text.push_str(", return"),
+        None => {}
+    }
+    if let Some(duration) = splice.duration {
+        let _ = write!(text, ", {} s", rounded(duration as f64 / 90_000.0));
+    }
+    if splice.encrypted {
+        text.push_str(", encrypted");
+    }
+    text.push(')');
 }
 
 /// `"chat" version 3 persistent: use, change a=1 b="x"`

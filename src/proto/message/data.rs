@@ -1,4 +1,12 @@
 //! Types 18 and 15: metadata and other data.
+//!
+//! [`Data`] is what is on the wire; [`Data::view`] and [`Data::splice_info`] say what it means.
+
+mod scte35;
+mod view;
+
+pub use scte35::{SpliceCommand, SpliceInfo};
+pub use view::{CuePoint, DataView, Metadata};
 
 use super::super::amf::{Text, Value};
 use super::super::fault::Fault;

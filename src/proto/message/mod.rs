@@ -8,7 +8,7 @@ mod audio;
 mod audio_names;
 pub mod command;
 mod control;
-mod data;
+pub mod data;
 mod media;
 mod shared_object;
 mod user_control;

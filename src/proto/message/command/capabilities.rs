@@ -9,10 +9,6 @@ use super::super::media::FourCc;
 use super::Command;
 use super::fields::Members;
 
-/// The names of the properties.
-pub(super) const NAMES: [&str; 4] =
-    ["fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap", "capsEx"];
-
 /// Codecs read of each property. So many do not exist; what is beyond is left to whoever reads the object itself.
 const MOST: usize = 256;
 
@@ -111,10 +107,14 @@ impl CapsEx {
 }
 
 impl Capabilities {
+    /// The names of the properties.
+    pub const NAMES: [&str; 4] =
+        ["fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap", "capsEx"];
+
     /// Those that an object has; `None` where it has none of the properties.
     #[must_use]
     pub fn of(object: &Value) -> Option<Self> {
-        let [list, video, audio, caps_ex] = NAMES.map(|name| object.get(name));
+        let [list, video, audio, caps_ex] = Self::NAMES.map(|name| object.get(name));
         if [list, video, audio, caps_ex].iter().all(Option::is_none) {
             return None;
         }
@@ -181,10 +181,10 @@ impl Capabilities {
         };
         let list = &self.four_cc_list;
         let list = (!list.is_empty()).then(|| Value::StrictArray(list.iter().map(name).collect()));
-        members.value(NAMES[0], list);
-        members.value(NAMES[1], map(&self.video));
-        members.value(NAMES[2], map(&self.audio));
-        members.number(NAMES[3], self.caps_ex.map(|caps| f64::from(caps.0)));
+        members.value(Self::NAMES[0], list);
+        members.value(Self::NAMES[1], map(&self.video));
+        members.value(Self::NAMES[2], map(&self.audio));
+        members.number(Self::NAMES[3], self.caps_ex.map(|caps| f64::from(caps.0)));
     }
 }
 

@@ -3,9 +3,10 @@
 //! Defined by: RTMP 1.0 §7.2.1.1; Enhanced RTMP v2, "Enhancing NetConnection connect Command".
 
 use super::super::super::amf::{Entries, Text, Value};
-use super::capabilities::NAMES;
 use super::fields::{Members, boolean, number, others, text};
 use super::{Capabilities, Command, Status};
+
+const NAMES: [&str; 4] = Capabilities::NAMES;
 
 /// A client's `connect`. What the object does not have, or has as another type, is `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
