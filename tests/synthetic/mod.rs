@@ -10,16 +10,21 @@ use rtmpctl::inspect::{
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
-use rtmpctl::proto::amf::{External, Instance, Traits, Value};
+use rtmpctl::proto::amf::{External, Instance, Text, Traits, Value};
 use rtmpctl::proto::chunk::{self, Chunk};
 use rtmpctl::proto::codec::{AudioConfig, Level, VideoConfig};
 use rtmpctl::proto::fault::Fault;
 use rtmpctl::proto::handshake::SoftwareVersion;
 use rtmpctl::proto::handshake::digest::{DigestFound, Scheme};
+use rtmpctl::proto::message::aggregate::Part;
+use rtmpctl::proto::message::command::{
+    Capabilities, CapsEx, CodecMask, CodecName, Connect, ConnectResult,
+};
 use rtmpctl::proto::message::{
     self, Audio, AudioCodec, AudioPacketType, AudioTrack, Body, ChannelOrder, Command, Control,
     Data, EventType, FourCc, FrameType, Kind, LimitType, ModEx, Multichannel, Multitrack,
-    UserControl, Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack,
+    SharedObject, SharedObjectChange as Change, SharedObjectEvent, UserControl, Video, VideoCodec,
+    VideoCommand, VideoPacketType, VideoTrack,
 };
 use rtmpctl::proto::{Direction, Span};
 
@@ -49,6 +54,9 @@ pub(crate) fn lines() -> String {
     for video in video_bodies() {
         lines.body(9, &Body::Video(video));
     }
+    shared_objects(&mut lines);
+    aggregates(&mut lines);
+    meanings(&mut lines);
     amf(&mut lines);
     decoded(&mut lines);
     payloads(&mut lines);
@@ -267,6 +275,163 @@ fn controls(lines: &mut Lines) {
     lines.message(4, &Body::UserControl(UserControl::default()), Some(&fault), &[]);
     for type_id in [22, 0, 7, 21, 255] {
         lines.body(type_id, &Body::Opaque);
+    }
+}
+
+fn text(text: &str) -> Option<Text> {
+    Some(text.into())
+}
+
+/// Shared objects with every event, whole and cut.
+fn shared_objects(lines: &mut Lines) {
+    let (name, value) = (text("slot"), Some(Value::Number(1.0)));
+    let mut events: Vec<SharedObjectEvent> = [
+        Change::Use,
+        Change::Release,
+        Change::RequestChange { name: name.clone(), value: value.clone() },
+        Change::Change { slots: vec![("a".into(), Value::Null), ("a".into(), Value::Null)] },
+        Change::Success { name: name.clone(), value },
+        Change::SendMessage { name: Some("f".into()), arguments: vec![Value::Null] },
+        Change::SendMessage { name: Some(Value::Null), arguments: vec![] },
+        Change::Status { code: text("code"), level: text("error") },
+        Change::Clear,
+        Change::Remove { name: None },
+        Change::RequestRemove { name: Some((&b"\xff"[..]).into()) },
+        Change::UseSuccess,
+    ]
+    .into_iter()
+    .map(SharedObjectEvent::from)
+    .collect();
+    events.push(SharedObjectEvent { kind: Change::Other(255), rest: [1, 2].into() });
+    for (amf, type_id) in [(0, 19), (3, 16)] {
+        for flags in [Some(2), Some(0), None] {
+            let object = SharedObject {
+                amf,
+                name: flags.and(text("chat")),
+                version: flags.map(|_| u32::MAX),
+                flags,
+                reserved: flags,
+                events: events.clone(),
+            };
+            lines.body(type_id, &Body::SharedObject(Box::new(object)));
+        }
+    }
+    for (amf_output, amf_depth) in [(0, 64), (40, 64), (100, 64), (1 << 20, 0), (1 << 20, 1)] {
+        let limits = Limits { amf_output, amf_depth, ..Limits::default() };
+        lines.writer = writer(Form::None, limits, &[]);
+        let object = SharedObject { events: events.clone(), ..SharedObject::default() };
+        lines.body(19, &Body::SharedObject(Box::new(object)));
+    }
+    lines.writer = writer(Form::None, Limits::default(), &[]);
+}
+
+/// Aggregates, one in the other, and records of messages in them.
+fn aggregates(lines: &mut Lines) {
+    let call = b"\x02\0\x05close\0\0\0\0\0\0\0\0\0\x05";
+    let mut parts: Vec<(u8, &[u8])> = vec![
+        (1, b"\0\0\x10\0"),
+        (2, b"\0\0\0\x04"),
+        (3, b"\0\0\0\x04"),
+        (4, b"\0\0\0\0\0\x01"),
+        (5, b"\0\0\0\x04"),
+        (6, b"\0\0\0\x04\x02"),
+        (8, b"\xaf\x01\x21"),
+        (9, b"\x17\x01\0\0\0\0"),
+        (18, b"\x02\0\x01x"),
+        (15, b"\0\x02\0\x01x"),
+        (16, b"\0\0\x01x\0\0\0\0\0\0\0\0\0\0\0\0"),
+        (17, b"\0\x02\0\x01x"),
+        (19, b"\0\x01x\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0"),
+        (20, call),
+        (7, b"?"),
+        (9, b"\x17"),
+    ];
+    let encode = |parts: &[(u8, &[u8])]| {
+        let mut out = Vec::new();
+        for (index, &(type_id, payload)) in parts.iter().enumerate() {
+            let timestamp = index as u32;
+            Part { type_id, timestamp, message_stream_id: 1, payload }.encode(&mut out);
+        }
+        out
+    };
+    let inner = encode(&parts);
+    parts.push((22, &inner));
+    let mut payload = encode(&parts);
+    payload.truncate(payload.len() - 20);
+    let missing = [14..15];
+    let (aggregate, fault) =
+        message::aggregate::decode(&payload, payload.len() as u32, &missing, &Limits::default());
+    let raw = chunk::Message {
+        chunk_stream_id: 4,
+        message_stream_id: 1,
+        type_id: 22,
+        timestamp: u32::MAX,
+        timestamp_uncertain: true,
+        length: payload.len() as u32,
+        chunks: 9,
+        span: Span { start: 10, end: 20 },
+        payload: &payload,
+        damaged: &[Span { start: 12, end: 13 }],
+        missing: &missing,
+    };
+    let body = Body::Aggregate(Box::new(aggregate));
+    for limits in [Limits::default(), Limits { amf_output: 100, ..Limits::default() }] {
+        lines.writer = writer(Form::None, limits, &[]);
+        lines.message_record(raw, &body, fault.as_ref());
+    }
+    let Body::Aggregate(aggregate) = &body else { return };
+    for inner in &aggregate.messages {
+        let raw = chunk::Message {
+            type_id: inner.type_id,
+            payload: &payload[inner.payload.clone()],
+            damaged: &[],
+            ..raw
+        };
+        lines.bytes(Event::Message(MessageRecord {
+            raw: &raw,
+            kind: inner.kind(),
+            body: &inner.body,
+            encrypted: false,
+            malformed: inner.fault.as_ref(),
+            reply_to: None,
+            aggregate: Some(7),
+            masked: &[],
+        }));
+    }
+    lines.writer = writer(Form::None, Limits::default(), &[]);
+}
+
+/// What Enhanced RTMP adds to `connect` and its answer, and cues of advertisements.
+fn meanings(lines: &mut Lines) {
+    let named = |name: &str| CodecName::of(name.as_bytes()).unwrap();
+    for caps in (0..16).map(|bits| Some(CapsEx(bits))).chain([None]) {
+        let capabilities = Capabilities {
+            four_cc_list: vec![named("av01"), named("\"\\ ~")],
+            video: (0..8).map(|bits| (named("vp09"), CodecMask(bits))).take(3).collect(),
+            audio: vec![(named("*"), CodecMask(4)), (named("Opus"), CodecMask(3))],
+            caps_ex: caps,
+        };
+        let connect = Connect { enhanced: Some(capabilities), ..Connect::default() };
+        lines.body(20, &Body::Command(Box::new(connect.command(1.0))));
+        let result = ConnectResult { enhanced: connect.enhanced, ..ConnectResult::default() };
+        lines.body(20, &Body::Command(Box::new(result.command(1.0))));
+    }
+    for command in [0, 4, 5, 6, 7, 255, 9] {
+        for flags in [0, 0x80] {
+            for body in [
+                &[0, 0, 0, 5, 0x7f, 0xef, 0xff, 0, 0, 0, 90, 0xfe, 0, 0x29, 0x32, 0xe0][..],
+                &[0, 0, 0, 5, 0x7f, 0x5f],
+                &[0, 0, 0, 5, 0xff],
+                &[0xfe, 0, 0, 0, 90],
+            ] {
+                let head = [0xfc, 0x30, 15 + body.len() as u8, 0, flags];
+                let section =
+                    [&head[..], &[0, 0, 0, 0, 0, 0xff, 0xf0, 0, command], body, &[0; 4]].concat();
+                let arguments = vec![Value::ByteArray(section.into())];
+                let data = Data { amf: 0, name: text("onAdCue"), arguments };
+                lines.body(18, &Body::Data(Box::new(data)));
+            }
+        }
     }
 }
 
