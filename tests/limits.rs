@@ -20,6 +20,7 @@ use rtmpctl::output::payload::Shown;
 use rtmpctl::output::{json, redact::Redactor};
 use rtmpctl::proto::Direction::{ClientToServer, ServerToClient};
 use rtmpctl::proto::chunk::Writer;
+use rtmpctl::proto::message::aggregate::Part;
 
 /// AMF0: a string, its length in 16 bits.
 fn string(text: &[u8]) -> Vec<u8> {
@@ -157,6 +158,8 @@ fn hostile(size: usize) -> Vec<(&'static str, Vec<Owned>)> {
         ));
     }
 
+    all.extend(aggregates(size));
+
     let noise: Vec<u8> = (0..size).map(|_| random.next() as u8).collect();
     all.push(("noise", client(&noise)));
     all.push(("losses", client(&losses(size))));
@@ -275,6 +278,40 @@ fn hostile(size: usize) -> Vec<(&'static str, Vec<Owned>)> {
     }
     all.push(("words", client(&commands(words))));
     all
+}
+
+/// Aggregates of as many messages as fit, of values, of texts that repeat, of each other; and shared objects.
+fn aggregates(size: usize) -> Vec<(&'static str, Vec<Owned>)> {
+    let part = |type_id, payload: &[u8]| {
+        let mut out = Vec::new();
+        Part { type_id, timestamp: 0, message_stream_id: 0, payload }.encode(&mut out);
+        out
+    };
+    let mut nested = part(8, b"");
+    while nested.len() < size {
+        nested = [&part(22, &nested)[..], &nested].concat();
+    }
+    let wrong = [&part(9, b"\x27")[..12], &[0; 4]].concat();
+    let object =
+        [&b"\0\x01a\0\0\0\0\0\0\0\0\0\0\0\0"[..], &[1, 0, 0, 0, 0].repeat(size / 5)].concat();
+    [
+        ("aggregate-empty", 22, part(8, b"").repeat(size / 15)),
+        ("aggregate-values", 22, part(18, &[5; 100]).repeat(size / 115)),
+        ("aggregate-one-value", 22, part(20, &vec![5; size])),
+        ("aggregate-doubling", 22, part(20, &doubling()).repeat(20)),
+        ("aggregate-nested", 22, nested),
+        ("aggregate-backwards", 22, wrong.repeat(size / 16)),
+        ("aggregate-objects", 22, part(19, &object[..500]).repeat(size / 515)),
+        ("shared-object", 19, object),
+    ]
+    .into_iter()
+    .map(|(name, type_id, payload)| {
+        let mut writer = Writer::new();
+        let mut out = message(&mut writer, 2, 1, &0x10_0000u32.to_be_bytes());
+        out.extend(message(&mut writer, 3, type_id, &payload));
+        (name, client(&out))
+    })
+    .collect()
 }
 
 fn connect(text: &[u8]) -> Vec<u8> {

@@ -358,7 +358,7 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         config.bit_depth config.interlaced config.reference_frames config.nal_length_size config.object_type
         config.sample_rate config.channels config.sbr config.ps
         multichannel.channel_mapping multichannel.channel_flags command.reply_to
-        aggregate aggregate.inside messages.malformed messages.damaged messages.timestamp_uncertain
+        aggregate aggregate.inside aggregate.omitted messages.malformed messages.damaged messages.timestamp_uncertain
         shared_object.version shared_object.persistent events.type events.$cut events.name events.value events.slots
         events.arguments events.code events.level events.rest
         data.scte35 scte35.event_id scte35.cancelled scte35.out_of_network scte35.pts scte35.duration scte35.encrypted

@@ -375,7 +375,7 @@ fn aggregates(lines: &mut Lines) {
         missing: &missing,
     };
     let body = Body::Aggregate(Box::new(aggregate));
-    for limits in [Limits::default(), Limits { amf_output: 100, ..Limits::default() }] {
+    for limits in [Limits::default(), Limits { amf_output: 2000, ..Limits::default() }] {
         lines.writer = writer(Form::None, limits, &[]);
         lines.message_record(raw, &body, fault.as_ref());
     }

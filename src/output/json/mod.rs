@@ -350,7 +350,7 @@ impl Writer {
         line.raw(b"},");
     }
 
-    /// An aggregate's object: the messages in it, which share what one message may print of its values.
+    /// An aggregate's object: the messages in it, as many as one message may print.
     #[cold]
     fn aggregate(
         &mut self,
@@ -360,22 +360,30 @@ impl Writer {
         inside: Option<u64>,
     ) {
         let most = self.limits.amf_output;
-        line.open();
-        line.key("messages");
-        line.list(&aggregate.messages, |line, inner| {
+        let mut listed = 0;
+        line.raw(b"{\"messages\":[");
+        for inner in &aggregate.messages {
+            if self.limits.amf_output == 0 {
+                break;
+            }
             let before = line.0.len();
             let raw = crate::inspect::inner(outer, inner);
+            if listed > 0 {
+                line.raw(b",");
+            }
             line.open();
             self.fields(line, &raw);
             self.body(line, &raw, &inner.body, [None; 2]);
             write_fault(line, inner.fault.as_ref());
             line.close();
-            if !matches!(inner.body, Body::Audio(_) | Body::Video(_)) {
-                let written = line.0.len() - before;
-                self.limits.amf_output = self.limits.amf_output.saturating_sub(written);
-            }
-        });
+            listed += 1;
+            let written = line.0.len() - before;
+            self.limits.amf_output = self.limits.amf_output.saturating_sub(written);
+        }
         self.limits.amf_output = most;
+        line.raw(b"],");
+        let omitted = aggregate.messages.len() - listed;
+        line.maybe("omitted", (omitted > 0).then_some(omitted as u64));
         line.maybe("inside", inside);
         line.shut();
     }
