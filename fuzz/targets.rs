@@ -7,20 +7,23 @@ use rtmpctl::capture::file::{Item, Packet, Reader};
 use rtmpctl::capture::tls::{Keys, Piece, Session};
 use rtmpctl::capture::{Captures, Choice, LinkType};
 use rtmpctl::inspect::{
-    CloseKind, ClosedBy, GapCause, Inspector, Opened, Options, Place, Record, Traffic, Transport,
+    CloseKind, ClosedBy, Event, GapCause, Inspector, MessageRecord, Opened, Options, Place, Record,
+    Traffic, Transport,
 };
 use rtmpctl::output::payload::Shown;
 use rtmpctl::output::{json, redact::Redactor};
 use rtmpctl::proto::amf::{Budget, amf0, amf3};
 use rtmpctl::proto::chunk::{self, HEAD, Inherited, Keep, Resume};
 use rtmpctl::proto::cursor::Cursor;
-use rtmpctl::proto::{Direction, codec, handshake, message};
+use rtmpctl::proto::message::{Body, Kind};
+use rtmpctl::proto::{Direction, Span, codec, handshake, message};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const ALL: [(&str, Target); 16] = [
+pub const ALL: [(&str, Target); 19] = [
+    ("aggregate", aggregate),
     ("amf0", amf0),
     ("amf3", amf3),
     ("audio", audio),
@@ -31,9 +34,11 @@ pub const ALL: [(&str, Target); 16] = [
     ("flv", flv),
     ("handshake", handshake),
     ("lane", lane),
+    ("message", message),
     ("packet", packet),
     ("raw", raw),
     ("rtmpt", rtmpt),
+    ("shared_object", shared_object),
     ("tcp", tcp),
     ("tls", tls),
     ("video", video),
@@ -145,6 +150,105 @@ fn media(type_id: u8, data: &[u8]) {
     if let Some(fault) = fault {
         assert!(fault.offset <= data.len());
     }
+}
+
+/// A message of any type: decoded, shown, and decoded again from what it is written as.
+pub fn message(data: &[u8]) {
+    let (type_id, payload) = choose(data);
+    let limits = Limits::default();
+    let (body, fault) = message::decode(type_id, payload, payload.len() as u32, &limits);
+    assert!(fault.as_ref().is_none_or(|fault| fault.offset <= payload.len()));
+    shown(type_id, &body, payload, &[]);
+    let mut out = Vec::new();
+    match &body {
+        Body::Command(command) => {
+            command.encode(&mut out);
+            let _ = command.view();
+        }
+        Body::Data(data) => {
+            data.encode(&mut out);
+            let _ = (data.view(), data.splice_info());
+        }
+        Body::SharedObject(object) => object.encode(&mut out),
+        Body::UserControl(event) => event.encode(&mut out),
+        Body::Control(control) => control.encode(&mut out),
+        _ => return,
+    }
+    let (again, _) = message::decode(type_id, &out, out.len() as u32, &limits);
+    let mut twice = Vec::new();
+    match &again {
+        Body::Command(command) => command.encode(&mut twice),
+        Body::Data(data) => data.encode(&mut twice),
+        Body::SharedObject(object) => object.encode(&mut twice),
+        Body::UserControl(event) => event.encode(&mut twice),
+        Body::Control(control) => control.encode(&mut twice),
+        _ => panic!("another kind"),
+    }
+    assert!(fault.is_some() || out == twice, "written differently the second time");
+}
+
+/// A shared object message.
+pub fn shared_object(data: &[u8]) {
+    message(&[&[19], data].concat());
+    message(&[&[16], data].concat());
+}
+
+/// An aggregate message of which some bytes are missing.
+pub fn aggregate(data: &[u8]) {
+    let (hole, payload) = choose(data);
+    let limits = Limits { aggregate_messages: 100, amf_values: 1000, ..Limits::default() };
+    let start = usize::from(hole) % (payload.len() + 1);
+    let missing = [start..(start + usize::from(hole % 16)).min(payload.len())];
+    let missing = if hole % 2 == 0 { &[][..] } else { &missing };
+    let length = payload.len() as u32;
+    let (aggregate, fault) = message::aggregate::decode(payload, length, missing, &limits);
+    assert!(fault.is_none_or(|fault| fault.offset <= payload.len()));
+    assert!(aggregate.messages.len() <= 100);
+    for inner in &aggregate.messages {
+        assert!(inner.payload.start <= inner.payload.end && inner.payload.end <= payload.len());
+        assert!(inner.missing.iter().all(|hole| hole.end <= inner.payload.len()));
+    }
+    shown(22, &Body::Aggregate(Box::new(aggregate)), payload, missing);
+}
+
+/// A message as the command prints it.
+fn shown(type_id: u8, body: &Body, payload: &[u8], missing: &[core::ops::Range<usize>]) {
+    let holes: Vec<Span> = missing
+        .iter()
+        .map(|hole| Span { start: hole.start as u64, end: hole.end as u64 })
+        .collect();
+    let raw = chunk::Message {
+        chunk_stream_id: 3,
+        message_stream_id: 1,
+        type_id,
+        timestamp: 0,
+        timestamp_uncertain: false,
+        length: payload.len() as u32,
+        chunks: 1,
+        span: Span { start: 0, end: payload.len() as u64 },
+        payload,
+        damaged: &holes,
+        missing,
+    };
+    let event = Event::Message(MessageRecord {
+        raw: &raw,
+        kind: Kind::of(type_id),
+        body,
+        encrypted: false,
+        malformed: None,
+        reply_to: None,
+        aggregate: None,
+        masked: &[],
+    });
+    Show::new(&Limits::default()).record(&Record {
+        seq: 1,
+        connection: Some(1),
+        direction: Some(Direction::ClientToServer),
+        place: Place::default(),
+        elapsed: None,
+        span: Some(raw.span),
+        event,
+    });
 }
 
 /// A codec's configuration record.

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rig::Layout;
 use rtmpctl::inspect::Options;
+use rtmpctl::proto::message::aggregate::Part;
 use rtmpctl::proto::{Direction, codec};
 
 fn directory(name: &str) -> PathBuf {
@@ -210,6 +211,53 @@ fn the_seeds_are_pieces_of_the_captures() {
     write("amf3", "array", b"\x09\x05\x03k\x06\x03v\x01\x04\x01\x04\x02");
     write("amf3", "vectors", b"\x0d\x05\x00\x00\x00\x00\x01\x00\x00\x00\x02\x0f\x03\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x11\x03\x00\x06\x03a\x04\x01");
     write("amf3", "scalars", b"\x00\x01\x02\x03\x04\x7f\x05\x40\x09\x21\xfb\x54\x44\x2d\x18\x08\x01\x42\x70\x00\x00\x00\x00\x00\x00\x0c\x05ab\x07\x09<a/>");
+    let parts = |parts: &[(u8, &[u8])]| {
+        let mut out = Vec::new();
+        for (index, &(type_id, payload)) in parts.iter().enumerate() {
+            let timestamp = 20 * index as u32;
+            Part { type_id, timestamp, message_stream_id: 1, payload }.encode(&mut out);
+        }
+        out
+    };
+    let inner = parts(&[(8, b"\xaf\x01\x21"), (20, b"\x02\0\x05close\0\0\0\0\0\0\0\0\0\x05")]);
+    let media = parts(&[
+        (18, b"\x02\0\x01x\x05"),
+        (9, b"\x17\x01\0\0\0\0"),
+        (8, b"\xaf\x01\x21"),
+        (22, &inner),
+    ]);
+    write("aggregate", "media", &[&[0], &media[..]].concat());
+    write("aggregate", "hole", &[&[37], &media[..]].concat());
+    let mut object = b"\0\x04chat\0\0\0\x05\0\0\0\x02\0\0\0\0".to_vec();
+    let events: [(u8, &[u8]); 9] = [
+        (1, b""),
+        (3, b"\0\x01a\x02\0\x01b"),
+        (4, b"\0\x01a\x05\0\x01b\x11\x06\x03x"),
+        (5, b"\0\x01a"),
+        (6, b"\x02\0\x02hi\x05\x01\x01"),
+        (7, b"\0\x04code\0\x05error"),
+        (9, b"\0\x01a"),
+        (11, b""),
+        (12, b"?"),
+    ];
+    for (number, data) in events {
+        object.push(number);
+        object.extend((data.len() as u32).to_be_bytes());
+        object.extend_from_slice(data);
+    }
+    write("shared_object", "amf0", &object);
+    write("shared_object", "amf3", &[&[0], &object[..]].concat());
+    let cue = b"\x02\0\x07onAdCue\x03\0\x03cue\x02\0\x38/DAlAAAAAAAAAP/wFAVDE1agf+//yBysA/4APcxQAAAAAAAAXhEvvQ==\0\0\x09";
+    write("message", "cue", &[&[18], &cue[..]].concat());
+    write(
+        "message",
+        "flex",
+        b"\x11\0\x02\0\x01x\0\0\0\0\0\0\0\0\0\x05\x11\x0a\x07\x07DSK\x11\x03\x06\x03m\0\0",
+    );
+    write("message", "bandwidth", b"\x06\0\x26\x25\xa0\x02");
+    write("message", "verification", &[&[4, 0, 27, 1, 1][..], &[7; 40]].concat());
+    let connect = b"\x14\x02\0\x07connect\0\x3f\xf0\0\0\0\0\0\0\x03\0\x0afourCcList\x0a\0\0\0\x01\x02\0\x04av01\0\x06capsEx\0\x40\x08\0\0\0\0\0\0\0\0\x09";
+    write("message", "connect", connect);
     let mut segments = Vec::new();
     for (kind, at, length) in [
         (0x02, 0, 0),

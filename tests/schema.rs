@@ -348,7 +348,8 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         payload timestamp_field length duration
         set_chunk_size.size abort.chunk_stream_id acknowledgement.sequence_number set_peer_bandwidth.size
         set_peer_bandwidth.limit_type window_acknowledgement_size.size
-        user_control.stream_id user_control.buffer_length user_control.timestamp
+        user_control.stream_id user_control.buffer_length user_control.timestamp user_control.swf_size
+        user_control.swf_digest
         audio.codec audio.enhanced audio.packet_type audio.sample_rate audio.sample_size audio.channels
         audio.config audio.multichannel audio.mod_ex
         video.codec video.enhanced video.frame_type video.packet_type video.composition_time video.command

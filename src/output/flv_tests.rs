@@ -6,6 +6,7 @@ use crate::inspect::{
 };
 use crate::proto::amf::{Encoder, Value};
 use crate::proto::chunk::{Outgoing, Writer};
+use crate::proto::message::aggregate::Part;
 
 const C2S: Direction = Direction::ClientToServer;
 const S2C: Direction = Direction::ServerToClient;
@@ -217,6 +218,32 @@ fn a_published_stream_is_one_file_with_every_payload_and_timestamp() {
     let [recording] = &summary.recordings[..] else { panic!("{summary:?}") };
     assert_eq!(recording.bytes, fs::metadata(&recording.path).unwrap().len());
     assert_eq!((recording.tags, recording.audio, recording.video), (9, true, true));
+}
+
+#[test]
+fn messages_in_aggregates_are_tags() {
+    let dir = Dir::new();
+    let mut rig = Rig::new(&dir, 256);
+    rig.open(1);
+    let meta = amf(&[text("onMetaData"), metadata()]);
+    let sent = [(18, 0, meta), (9, 7, video(3, 70_000)), (8, 9, vec![0xaf, 1, 9]), (8, 12, vec![])];
+    let aggregate = |from: usize| {
+        let mut out = Vec::new();
+        for (type_id, timestamp, payload) in &sent[from..] {
+            let (type_id, timestamp) = (*type_id, 1000 + timestamp);
+            Part { type_id, timestamp, message_stream_id: 0, payload }.encode(&mut out);
+        }
+        out
+    };
+    rig.send(1, C2S, (22, 1, 40), &aggregate(0));
+    // The message that is cut is not in the file.
+    let mut cut = aggregate(1);
+    cut.truncate(50);
+    rig.send(1, C2S, (22, 1, 60), &cut);
+    let summary = rig.finish();
+    let expected: Vec<_> = sent.into_iter().map(|(kind, at, data)| (kind, at + 40, data)).collect();
+    assert_eq!(dir.read("rtmp-001-1.flv").tags, expected);
+    assert_eq!((summary.recordings[0].tags, summary.recordings[0].damaged), (4, 1));
 }
 
 #[test]

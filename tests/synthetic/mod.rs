@@ -23,8 +23,8 @@ use rtmpctl::proto::message::command::{
 use rtmpctl::proto::message::{
     self, Audio, AudioCodec, AudioPacketType, AudioTrack, Body, ChannelOrder, Command, Control,
     Data, EventType, FourCc, FrameType, Kind, LimitType, ModEx, Multichannel, Multitrack,
-    SharedObject, SharedObjectChange as Change, SharedObjectEvent, UserControl, Video, VideoCodec,
-    VideoCommand, VideoPacketType, VideoTrack,
+    SharedObject, SharedObjectChange as Change, SharedObjectEvent, SwfVerification, UserControl,
+    Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack,
 };
 use rtmpctl::proto::{Direction, Span};
 
@@ -271,6 +271,8 @@ fn controls(lines: &mut Lines) {
         let event =
             UserControl { stream_id: number, buffer_length: number, timestamp: number, ..event };
         lines.body(4, &Body::UserControl(event));
+        let swf = SwfVerification { version: [1, 1], sizes: [u32::MAX; 2], digest: [0xab; 32] };
+        lines.body(4, &Body::UserControl(UserControl { swf: Some(swf), ..event }));
     }
     lines.message(4, &Body::UserControl(UserControl::default()), Some(&fault), &[]);
     for type_id in [22, 0, 7, 21, 255] {

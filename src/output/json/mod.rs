@@ -484,5 +484,12 @@ fn write_user_control(line: &mut Line<'_>, event: &UserControl) {
     line.maybe("stream_id", event.stream_id);
     line.maybe("buffer_length", event.buffer_length);
     line.maybe("timestamp", event.timestamp);
+    if let Some(swf) = event.swf {
+        line.number("swf_size", u64::from(swf.sizes[0]));
+        line.key("swf_digest");
+        line.raw(b"\"");
+        payload::write_json(line.0, &swf.digest, payload::Form::Hex, &[]);
+        line.raw(b"\",");
+    }
     line.shut();
 }

@@ -277,6 +277,9 @@ fn user_control(text: &mut String, event: &UserControl) {
     if let Some(timestamp) = event.timestamp {
         let _ = write!(text, " timestamp {timestamp}");
     }
+    if let Some(swf) = event.swf {
+        let _ = write!(text, " of a file of {} bytes", swf.sizes[0]);
+    }
 }
 
 /// Characters of one argument's inline form.

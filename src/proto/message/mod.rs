@@ -22,7 +22,7 @@ pub use control::{Control, LimitType};
 pub use data::Data;
 pub use media::{FourCc, ModEx, Multitrack};
 pub use shared_object::{SharedObject, SharedObjectChange, SharedObjectEvent};
-pub use user_control::{EventType, UserControl};
+pub use user_control::{EventType, SwfVerification, UserControl};
 pub use video::{FrameType, Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack};
 
 use super::amf::{self, Budget, Encoder, Value};
