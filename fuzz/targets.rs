@@ -198,8 +198,8 @@ pub fn aggregate(data: &[u8]) {
     let (hole, payload) = choose(data);
     let limits = Limits { aggregate_messages: 100, amf_values: 1000, ..Limits::default() };
     let start = usize::from(hole) % (payload.len() + 1);
-    let missing = [start..(start + usize::from(hole % 16)).min(payload.len())];
-    let missing = if hole % 2 == 0 { &[][..] } else { &missing };
+    let range = start..(start + usize::from(hole % 16)).min(payload.len());
+    let missing = if hole % 2 == 0 { &[] } else { std::slice::from_ref(&range) };
     let length = payload.len() as u32;
     let (aggregate, fault) = message::aggregate::decode(payload, length, missing, &limits);
     assert!(fault.is_none_or(|fault| fault.offset <= payload.len()));

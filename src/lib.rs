@@ -75,7 +75,7 @@
 //! |---|---|
 //! | RTMP 1.0 §5.2, handshake; the digest form that no specification describes | [`proto::handshake`] |
 //! | RTMP 1.0 §5.3, chunk stream | [`proto::chunk`] |
-//! | RTMP 1.0 §5.4, §6, §7, messages | [`proto::message`] |
+//! | RTMP 1.0 §5.4, §6, §7, messages | [`proto::message`]; commands by name: [`proto::message::command`] |
 //! | Enhanced RTMP v2: FourCCs, ModEx, multitrack, multichannel | [`proto::message`] |
 //! | Video File Format 10.1 (FLV), annex E.4: audio and video tag headers | [`proto::message`] |
 //! | TLS 1.3 (RFC 8446), 1.2 and before, seen from outside with their secrets | [`capture::tls`] |
@@ -83,8 +83,7 @@
 //! | AMF 3 | [`proto::amf::amf3`] |
 //! | Codec configuration records: ISO/IEC 14496-15 and 14496-3, AV1 and VP in ISOBMFF, RFC 7845, RFC 9639 | [`proto::codec`] |
 //!
-//! Shared objects (types 16 and 19) and aggregates (type 22) are told by their type and length; their insides are
-//! not decoded.
+//! `docs/coverage.md` says what of each is covered, and which test shows it.
 //!
 //! # Guarantees
 //!

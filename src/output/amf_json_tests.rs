@@ -68,6 +68,11 @@ fn every_kind_of_value() {
             b"\x11\x0a\x07\x07DSK\x11\x03\x06\x03m\x00\x00",
             r#"[{"$class":"DSK","body":true,"messageId":"m"}]"#,
         ),
+        // The message is the first object, its body the second, which is referred to.
+        (
+            b"\x11\x0a\x07\x07DSK\x01\x0a\x0b\x01\x03a\x03\x01\x00\x00\x11\x0a\x02",
+            r#"[{"$class":"DSK","body":{"a":true}},{"a":true}]"#,
+        ),
         (
             b"\x11\x0a\x07\x3bflex.messaging.io.ObjectProxy\x0a",
             r#"[{"$class":"flex.messaging.io.ObjectProxy","$value":{"$cut":"malformed"}}]"#,

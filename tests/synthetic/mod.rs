@@ -309,7 +309,7 @@ fn shared_objects(lines: &mut Lines) {
         for flags in [Some(2), Some(0), None] {
             let object = SharedObject {
                 amf,
-                name: flags.and(text("chat")),
+                name: flags.and_then(|_| text("chat")),
                 version: flags.map(|_| u32::MAX),
                 flags,
                 reserved: flags,
@@ -360,9 +360,10 @@ fn aggregates(lines: &mut Lines) {
     parts.push((22, &inner));
     let mut payload = encode(&parts);
     payload.truncate(payload.len() - 20);
-    let missing = [14..15];
+    let hole = 14..15;
+    let missing = std::slice::from_ref(&hole);
     let (aggregate, fault) =
-        message::aggregate::decode(&payload, payload.len() as u32, &missing, &Limits::default());
+        message::aggregate::decode(&payload, payload.len() as u32, missing, &Limits::default());
     let raw = chunk::Message {
         chunk_stream_id: 4,
         message_stream_id: 1,
@@ -374,7 +375,7 @@ fn aggregates(lines: &mut Lines) {
         span: Span { start: 10, end: 20 },
         payload: &payload,
         damaged: &[Span { start: 12, end: 13 }],
-        missing: &missing,
+        missing,
     };
     let body = Body::Aggregate(Box::new(aggregate));
     for limits in [Limits::default(), Limits { amf_output: 2000, ..Limits::default() }] {

@@ -162,7 +162,8 @@ impl Reader {
             message.since_first = message.timestamp.wrapping_sub(first);
             let begin = cursor.offset();
             let whole = cursor.take(message.length as usize, "inner message");
-            let data = whole.as_ref().map_or(cursor.rest(), |data| data);
+            let rest = cursor.rest();
+            let data = *whole.as_ref().unwrap_or(&rest);
             message.payload = begin..begin + data.len();
             let overlap = overlap(missing, &message.payload);
             message.first_missing = overlap.start;

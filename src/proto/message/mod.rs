@@ -348,6 +348,31 @@ mod tests {
     }
 
     #[test]
+    fn the_format_byte_of_commands_and_data() {
+        let limits = Limits::default();
+        let call = b"\x02\0\x05close";
+        for type_id in [15, 17] {
+            for (format, expected) in [
+                (&b""[..], None),
+                (b"\0", None),
+                (b"\x03", Some(Fault::invalid(0, "format", 3))),
+                (b"\xff", Some(Fault::invalid(0, "format", 255))),
+            ] {
+                let payload = [format, call].concat();
+                let (body, fault) = decode(type_id, &payload, payload.len() as u32, &limits);
+                let name = match &body {
+                    Body::Command(command) => command.name(),
+                    Body::Data(data) => data.name(),
+                    _ => panic!("another kind"),
+                };
+                assert_eq!((name, fault), ("close", expected));
+            }
+        }
+        assert!(decode(17, b"", 0, &limits).1.is_some());
+        assert!(decode(17, b"\0", 1, &limits).1.is_some());
+    }
+
+    #[test]
     fn data_decodes_and_encodes_byte_by_byte() {
         let bytes = b"\x02\0\x0aonMetaData\x08\0\0\0\x01\0\x05width\0\x40\x94\0\0\0\0\0\0\0\0\x09";
         let entries = vec![(Text::from("width"), Value::Number(1280.0))];

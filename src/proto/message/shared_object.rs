@@ -350,7 +350,7 @@ impl Reader<'_> {
             Ok(name) => Some(name),
             Err(fault) => {
                 *cursor = start;
-                self.fault.get_or_insert(fault.rebased(base));
+                self.fault.get_or_insert_with(|| fault.rebased(base));
                 None
             }
         }
@@ -363,11 +363,11 @@ impl Reader<'_> {
         }
         let decoded = amf::amf0::decode(cursor, &mut self.budget);
         if let Some(fault) = decoded.fault {
-            self.fault.get_or_insert(fault.rebased(base));
+            self.fault.get_or_insert_with(|| fault.rebased(base));
             // The value has the bytes behind the fault.
             let _rest = cursor.take(cursor.remaining(), "AMF0 value");
         }
-        self.cut = self.cut.take().or(decoded.cut.map(|cut| cut.rebased(base)));
+        self.cut = self.cut.take().or_else(|| decoded.cut.map(|cut| cut.rebased(base)));
         Some(decoded.value)
     }
 
@@ -376,7 +376,7 @@ impl Reader<'_> {
         let name = self.name(cursor, base)?;
         if cursor.remaining() == 0 {
             let at = base + cursor.offset();
-            self.fault.get_or_insert(Fault::short(at, "shared object slot value", 1, 0));
+            self.fault.get_or_insert_with(|| Fault::short(at, "shared object slot value", 1, 0));
             *cursor = start;
             return None;
         }
