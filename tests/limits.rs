@@ -298,7 +298,7 @@ fn aggregates(size: usize) -> Vec<(&'static str, Vec<Owned>)> {
         ("aggregate-empty", 22, part(8, b"").repeat(size / 15)),
         ("aggregate-values", 22, part(18, &[5; 100]).repeat(size / 115)),
         ("aggregate-one-value", 22, part(20, &vec![5; size])),
-        ("aggregate-doubling", 22, part(20, &doubling()).repeat(20)),
+        ("aggregate-doubling", 22, part(20, &doubling()).repeat(5)),
         ("aggregate-nested", 22, nested),
         ("aggregate-backwards", 22, wrong.repeat(size / 16)),
         ("aggregate-objects", 22, part(19, &object[..500]).repeat(size / 515)),

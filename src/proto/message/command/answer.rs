@@ -23,11 +23,7 @@ impl Answer {
     /// The view of such a command.
     #[must_use]
     pub fn of(command: &Command) -> Option<Self> {
-        let error = match command.name() {
-            "_result" => false,
-            "_error" => true,
-            _ => return None,
-        };
+        let error = command.is_error()?;
         Some(Self {
             error,
             transaction_id: command.transaction_id,

@@ -139,11 +139,7 @@ impl ConnectResult {
     /// The view of a `_result` or `_error`, which has to be known to answer a `connect`.
     #[must_use]
     pub fn of(command: &Command) -> Option<Self> {
-        let error = match command.name() {
-            "_result" => false,
-            "_error" => true,
-            _ => return None,
-        };
+        let error = command.is_error()?;
         let object = command.object.as_ref();
         Some(Self {
             error,

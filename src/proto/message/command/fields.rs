@@ -66,6 +66,15 @@ impl Command {
         Self { amf: 0, name, transaction_id: Some(transaction_id), object, arguments }
     }
 
+    /// Of an answer, whether it is an `_error`; `None` for a call.
+    pub(super) fn is_error(&self) -> Option<bool> {
+        match self.name() {
+            "_result" => Some(false),
+            "_error" => Some(true),
+            _ => None,
+        }
+    }
+
     /// The argument at `index`, where it is a string.
     pub(super) fn text_at(&self, index: usize) -> Option<Text> {
         self.arguments.get(index)?.as_text().cloned()
