@@ -62,7 +62,7 @@ fn walk(b: &mut Bits<'_>, config: &mut AudioConfig, core: &mut Core) -> Result<(
     if !matches!(object, 1..=4 | 6 | 7 | 17 | 19..=23) {
         return Ok(()); // The other object types have configurations of their own, without what is wanted here.
     }
-    general_audio(b, object, channels, core)?;
+    general_audio(b, object, channels, config, core)?;
     if hierarchical || b.remaining() < 16 {
         return Ok(());
     }
@@ -109,8 +109,17 @@ fn sample_rate(b: &mut Bits<'_>) -> Result<u32, Fault> {
 }
 
 /// GASpecificConfig (ISO/IEC 14496-3 §4.4.1).
-fn general_audio(b: &mut Bits<'_>, object: u8, channels: u8, core: &mut Core) -> Result<(), Fault> {
-    b.flag("frameLengthFlag")?;
+fn general_audio(
+    b: &mut Bits<'_>,
+    object: u8,
+    channels: u8,
+    config: &mut AudioConfig,
+    core: &mut Core,
+) -> Result<(), Fault> {
+    let short = b.flag("frameLengthFlag")?;
+    let samples = if short { 960 } else { 1024 };
+    // Low delay frames are half as long (ISO/IEC 14496-3 §4.6.17.2.1).
+    config.frame_samples = Some(if object == 23 { samples / 2 } else { samples });
     if b.flag("dependsOnCoreCoder")? {
         b.skip(14, "coreCoderDelay")?;
     }
@@ -218,7 +227,9 @@ mod tests {
                 "{bytes:02x?}"
             );
             assert_eq!((config.sbr, config.ps), (*sbr, *ps), "{bytes:02x?}");
+            assert_eq!(config.frame_samples, Some(1024), "{bytes:02x?}");
         }
+        assert_eq!(decode(&[0x12, 0x14]).0.frame_samples, Some(960));
     }
 
     #[test]

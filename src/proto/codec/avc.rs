@@ -1,8 +1,9 @@
 //! AVC: the decoder configuration record (ISO/IEC 14496-15 §5.3.3.1) and the sequence parameter set in it (ITU-T
 //! H.264 §7.3.2.1.1, §E.1.1).
 
+use super::avc_vui::usability;
 use super::bits::Bits;
-use super::{Level, VideoConfig, chroma_name, rate};
+use super::{Level, VideoConfig, chroma_name};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
@@ -10,11 +11,29 @@ use crate::proto::fault::Fault;
 #[must_use]
 pub fn decode(record: &[u8]) -> (VideoConfig, Option<Fault>) {
     let mut config = VideoConfig::default();
-    let fault = walk(record, &mut config).err();
+    let fault = walk(record, &mut config, &mut PictureTiming::default()).err();
     (config, fault)
 }
 
-fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
+pub use super::avc_vui::PictureTiming;
+
+/// How the frames after an AVCDecoderConfigurationRecord code their timing, as its parameter set says.
+#[must_use]
+pub fn picture_timing(record: &[u8]) -> PictureTiming {
+    let mut timing = PictureTiming::default();
+    let _ = walk(record, &mut VideoConfig::default(), &mut timing);
+    timing
+}
+
+/// The same of a sequence parameter set, its NAL unit header included.
+#[must_use]
+pub fn picture_timing_of_set(unit: &[u8]) -> PictureTiming {
+    let mut timing = PictureTiming::default();
+    let _ = sequence_parameter_set(unit, &mut VideoConfig::default(), &mut timing);
+    timing
+}
+
+fn walk(record: &[u8], config: &mut VideoConfig, timing: &mut PictureTiming) -> Result<(), Fault> {
     let mut c = Cursor::new(record);
     let version = c.u8("AVC configuration version")?;
     if version != 1 {
@@ -24,21 +43,21 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     profile_and_level(config, profile, constraints, level);
     config.nal_length_size = Some((c.u8("AVC NAL unit length size")? & 3) + 1);
     let sets = c.u8("AVC sequence parameter set count")? & 0x1f;
+    config.sps_count = Some(u16::from(sets));
     let mut fault = None;
     for i in 0..sets {
         let len = c.u16("AVC sequence parameter set length")?;
         let at = c.offset();
         let set = c.take(usize::from(len), "AVC sequence parameter set");
         // The first one counts, and a cut one still says something.
-        if i == 0
-            && let Err(inner) =
-                sequence_parameter_set(set.as_ref().map_or_else(|_| &record[at..], |s| *s), config)
-        {
-            fault = Some(inner.rebased(at));
+        if i == 0 {
+            let unit = set.as_ref().map_or_else(|_| &record[at..], |set| *set);
+            fault = sequence_parameter_set(unit, config, timing).err().map(|f| f.rebased(at));
         }
         set?;
     }
     let sets = c.u8("AVC picture parameter set count")?;
+    config.pps_count = Some(u16::from(sets));
     for _ in 0..sets {
         let len = c.u16("AVC picture parameter set length")?;
         c.take(usize::from(len), "AVC picture parameter set")?;
@@ -77,7 +96,11 @@ fn profile_and_level(config: &mut VideoConfig, profile: u8, constraints: u8, lev
 }
 
 /// Reads a sequence parameter set, its NAL unit header included, into `config`.
-fn sequence_parameter_set(unit: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
+fn sequence_parameter_set(
+    unit: &[u8],
+    config: &mut VideoConfig,
+    timing: &mut PictureTiming,
+) -> Result<(), Fault> {
     let mut b = Bits::nal(unit);
     let header = b.u8(8, "AVC NAL unit header")?;
     if header & 0x1f != 7 {
@@ -153,7 +176,7 @@ fn sequence_parameter_set(unit: &[u8], config: &mut VideoConfig) -> Result<(), F
     config.width = Some(width.saturating_sub(crop_width));
     config.height = Some(map_units.saturating_mul(fields).saturating_sub(crop_height));
     if b.flag("vui_parameters_present_flag")? {
-        config.frame_rate = usability(&mut b)?;
+        usability(&mut b, config, timing)?;
     }
     Ok(())
 }
@@ -169,32 +192,6 @@ fn scaling_list(b: &mut Bits<'_>, size: u32) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// Reads the usability information up to its timing (H.264 §E.1.1). A frame lasts two ticks, one per field.
-fn usability(b: &mut Bits<'_>) -> Result<Option<f64>, Fault> {
-    if b.flag("aspect_ratio_info_present_flag")? && b.u8(8, "aspect_ratio_idc")? == 255 {
-        b.skip(32, "sample aspect ratio")?;
-    }
-    if b.flag("overscan_info_present_flag")? {
-        b.flag("overscan_appropriate_flag")?;
-    }
-    if b.flag("video_signal_type_present_flag")? {
-        b.skip(4, "video_format")?;
-        if b.flag("colour_description_present_flag")? {
-            b.skip(24, "colour description")?;
-        }
-    }
-    if b.flag("chroma_loc_info_present_flag")? {
-        b.ue("chroma_sample_loc_type_top_field")?;
-        b.ue("chroma_sample_loc_type_bottom_field")?;
-    }
-    if !b.flag("timing_info_present_flag")? {
-        return Ok(None);
-    }
-    let tick = b.u(32, "num_units_in_tick")?;
-    let scale = b.u(32, "time_scale")?;
-    Ok(rate(u64::from(scale), 2 * u64::from(tick)))
 }
 
 #[cfg(test)]
@@ -241,6 +238,13 @@ mod tests {
                 interlaced: Some(false),
                 reference_frames: Some(4),
                 nal_length_size: Some(4),
+                sps_count: Some(1),
+                pps_count: Some(1),
+                color_primaries: Some(1),
+                transfer: Some(1),
+                matrix: Some(1),
+                full_range: Some(false),
+                ..VideoConfig::default()
             }
         );
     }

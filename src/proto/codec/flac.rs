@@ -23,7 +23,9 @@ fn walk(record: &[u8], config: &mut AudioConfig) -> Result<(), Fault> {
         return Err(Fault::invalid(4, "FLAC metadata block type", u64::from(kind)));
     }
     c.u24("FLAC metadata block length")?;
-    c.take(10, "FLAC block and frame sizes")?;
+    let (least, most) = (c.u16("FLAC block size")?, c.u16("FLAC block size")?);
+    config.frame_samples = (least == most).then_some(u32::from(least));
+    c.take(6, "FLAC frame sizes")?;
     let at = c.offset();
     let mut b = Bits::new(c.rest());
     let mut fields = || -> Result<(), Fault> {
@@ -52,6 +54,7 @@ mod tests {
             (config.sample_rate, config.channels, config.bit_depth),
             (Some(48_000), Some(2), Some(16))
         );
+        assert_eq!(config.frame_samples, Some(4096));
         for cut in 0..record.len() {
             let (config, fault) = decode(&record[..cut]);
             assert!(fault.is_some_and(|f| f.offset <= cut));

@@ -6,8 +6,10 @@ use super::{Level, VideoConfig, chroma_name};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
-/// The NAL unit type of a sequence parameter set (ITU-T H.265 table 7-1).
+/// The NAL unit types of the three parameter sets (ITU-T H.265 table 7-1).
+const VPS: u8 = 32;
 const SPS: u8 = 33;
+const PPS: u8 = 34;
 
 /// Decodes an HEVCDecoderConfigurationRecord.
 #[must_use]
@@ -38,9 +40,18 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     config.frame_rate = (frames != 0).then(|| f64::from(frames) / 256.0);
     config.nal_length_size = Some((c.u8("HEVC NAL unit length size")? & 3) + 1);
     let (mut seen, mut fault) = (false, None);
-    for _ in 0..c.u8("HEVC parameter set array count")? {
+    let arrays = c.u8("HEVC parameter set array count")?;
+    let mut counts = [0u16; 3];
+    for _ in 0..arrays {
         let kind = c.u8("HEVC parameter set type")? & 0x3f;
-        for _ in 0..c.u16("HEVC parameter set count")? {
+        let sets = c.u16("HEVC parameter set count")?;
+        if (VPS..=PPS).contains(&kind) {
+            let count = &mut counts[usize::from(kind - VPS)];
+            *count = count.saturating_add(sets);
+        }
+        (config.vps_count, config.sps_count, config.pps_count) =
+            (Some(counts[0]), Some(counts[1]), Some(counts[2]));
+        for _ in 0..sets {
             let len = c.u16("HEVC parameter set length")?;
             let at = c.offset();
             let set = c.take(usize::from(len), "HEVC parameter set");
@@ -170,6 +181,10 @@ mod tests {
                 interlaced: Some(false),
                 reference_frames: Some(4),
                 nal_length_size: Some(4),
+                vps_count: Some(1),
+                sps_count: Some(1),
+                pps_count: Some(0),
+                ..VideoConfig::default()
             }
         );
     }

@@ -2,7 +2,7 @@
 
 use super::bits::Bits;
 use super::hevc::profile_tier_level;
-use super::{VideoConfig, chroma_name, rate};
+use super::{VideoConfig, chroma_name, colour, rate};
 use crate::proto::fault::Fault;
 
 /// The most short-term reference picture sets that a parameter set may have (H.265 §7.4.3.2.1).
@@ -131,22 +131,7 @@ fn reference_set(b: &mut Bits<'_>, index: u32, before: u32) -> Result<u32, Fault
 
 /// Reads the usability information up to its timing (H.265 §E.2.1).
 fn usability(b: &mut Bits<'_>, config: &mut VideoConfig) -> Result<(), Fault> {
-    if b.flag("aspect_ratio_info_present_flag")? && b.u8(8, "aspect_ratio_idc")? == 255 {
-        b.skip(32, "sample aspect ratio")?;
-    }
-    if b.flag("overscan_info_present_flag")? {
-        b.flag("overscan_appropriate_flag")?;
-    }
-    if b.flag("video_signal_type_present_flag")? {
-        b.skip(4, "video_format")?;
-        if b.flag("colour_description_present_flag")? {
-            b.skip(24, "colour description")?;
-        }
-    }
-    if b.flag("chroma_loc_info_present_flag")? {
-        b.ue("chroma_sample_loc_type_top_field")?;
-        b.ue("chroma_sample_loc_type_bottom_field")?;
-    }
+    colour::signal(b, config)?;
     b.flag("neutral_chroma_indication_flag")?;
     let fields = b.flag("field_seq_flag")?;
     if fields {

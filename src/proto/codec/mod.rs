@@ -1,17 +1,25 @@
-//! What a sequence header says about the frames after it: codec configuration records, never coded frames.
+//! What a sequence header says about the frames after it: codec configuration records. Of coded frames only the
+//! headers of codecs that have no record, and the picture sizes that records lack.
 //!
 //! Every decoder returns what it could read together with the fault that stopped it, so that a broken record still
 //! shows its profile. Nothing is allocated and every count read from a record is bounded before it is used.
 
 pub mod aac;
+pub mod ac3;
 pub mod av1;
 pub mod avc;
+mod avc_vui;
 pub mod bits;
+pub mod colour;
 pub mod flac;
 pub mod hevc;
 mod hevc_sps;
+pub mod mpeg_audio;
 pub mod opus;
+pub mod picture;
 pub mod vp;
+pub mod vvc;
+mod vvc_sps;
 
 use core::fmt;
 
@@ -40,6 +48,20 @@ pub struct VideoConfig {
     pub reference_frames: Option<u32>,
     /// Bytes of the length before each NAL unit.
     pub nal_length_size: Option<u8>,
+    /// Video parameter sets that the record counts.
+    pub vps_count: Option<u16>,
+    /// Sequence parameter sets that the record counts.
+    pub sps_count: Option<u16>,
+    /// Picture parameter sets that the record counts.
+    pub pps_count: Option<u16>,
+    /// Colour primaries (ITU-T H.273 §8.1), named by [`colour::primaries`].
+    pub color_primaries: Option<u8>,
+    /// Transfer characteristics (ITU-T H.273 §8.2), named by [`colour::transfer`].
+    pub transfer: Option<u8>,
+    /// Matrix coefficients (ITU-T H.273 §8.3), named by [`colour::matrix`].
+    pub matrix: Option<u8>,
+    /// Whether samples use the full range of their bits.
+    pub full_range: Option<bool>,
 }
 
 /// What an audio configuration record says. A field is `None` where the record does not have it or broke before it.
@@ -59,6 +81,12 @@ pub struct AudioConfig {
     pub ps: Option<bool>,
     /// Bits per sample, for lossless codecs.
     pub bit_depth: Option<u8>,
+    /// Bits per second, where the header of a frame says it.
+    pub bit_rate: Option<u32>,
+    /// Samples that one frame codes of each channel (before SBR doubles them), where that is fixed.
+    pub frame_samples: Option<u32>,
+    /// Samples at 48 kHz that a decoder drops at the start: Opus.
+    pub pre_skip: Option<u16>,
 }
 
 /// A level; its display is what people write, `4.1` or AVC's `1b`.
@@ -115,19 +143,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_record_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300), start in 0..8usize) {
+        fn no_record_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300), start in 0..10usize) {
             // Plausible beginnings lead the random bytes into the parameter sets.
-            let starts: [&[u8]; 8] = [
+            let starts: [&[u8]; 10] = [
                 b"", &[1, 100, 0, 41, 0xff, 0xe1, 0, 200, 0x67], &[0x81, 4, 0x0c, 0, 0x0a, 200], b"OpusHead",
                 b"fLaC\x80\0\0\x22", &[1, 0, 0, 0],
                 &[1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 1,
                   0x21, 0, 1, 0, 250, 0x42, 1, 1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xa0],
-                &[0x2b, 0x92],
+                &[0x2b, 0x92], &[0xff, 2, 0x45, 0x5f, 1, 2], &[0x0b, 0x77, 0, 0, 0x10],
             ];
             let mut record = starts[start].to_vec();
             record.extend(bytes);
             let _ = avc::decode(&record);
+            let _ = avc::picture_timing(&record);
             let _ = hevc::decode(&record);
+            let _ = vvc::decode(&record);
+            let _ = av1::decode_descriptor(&record);
+            let _ = ac3::decode(&record);
+            let _ = mpeg_audio::decode(&record);
             let _ = av1::decode(&record);
             let _ = vp::decode(&record);
             let _ = aac::decode(&record);

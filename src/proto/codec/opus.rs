@@ -24,7 +24,7 @@ fn walk(record: &[u8], config: &mut AudioConfig) -> Result<(), Fault> {
     }
     let channels = c.u8("Opus channel count")?;
     config.channels = Some(channels);
-    c.u16("Opus pre-skip")?;
+    config.pre_skip = Some(u16::from_le_bytes(c.array("Opus pre-skip")?));
     let rate = u32::from_le_bytes(c.array("Opus input sample rate")?);
     config.sample_rate = (rate != 0).then_some(rate); // 0 is "unspecified"
     c.u16("Opus output gain")?;
@@ -44,6 +44,7 @@ mod tests {
         let (config, fault) = decode(record);
         assert_eq!(fault, None);
         assert_eq!((config.channels, config.sample_rate), (Some(2), Some(48_000)));
+        assert_eq!(config.pre_skip, Some(312));
         for cut in 0..record.len() {
             let (config, fault) = decode(&record[..cut]);
             assert!(fault.is_some());

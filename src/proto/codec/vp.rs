@@ -38,7 +38,11 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
         3 => Some("4:4:4"),
         _ => None,
     };
-    c.take(3, "VP colour description")?;
+    config.full_range = Some(byte & 1 == 1);
+    let [primaries, transfer, matrix] = c.array("VP colour description")?;
+    config.color_primaries = Some(primaries);
+    config.transfer = Some(transfer);
+    config.matrix = Some(matrix);
     let len = c.u16("VP initialization data length")?;
     c.take(usize::from(len), "VP initialization data")?;
     Ok(())
@@ -59,6 +63,11 @@ mod tests {
                 (Some("Profile 0"), Some(Level::from_tenths(41)))
             );
             assert_eq!((config.bit_depth, config.chroma), (Some(8), Some("4:2:0")));
+            assert_eq!(
+                (config.color_primaries, config.transfer, config.matrix),
+                (Some(1), Some(1), Some(1))
+            );
+            assert_eq!(config.full_range, Some(false));
             for cut in 0..record.len() {
                 assert!(decode(&record[..cut]).1.is_some());
             }
