@@ -234,6 +234,7 @@ fn shown(type_id: u8, body: &Body, payload: &[u8], missing: &[core::ops::Range<u
         raw: &raw,
         kind: Kind::of(type_id),
         body,
+        bitstreams: &[],
         encrypted: false,
         malformed: None,
         reply_to: None,
@@ -504,7 +505,7 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
     let transport = Transport::Rtmp;
     let opened = Opened { client: address, server: address, from_start, transport };
     let mut inspector =
-        Inspector::new(Options { chunks: settings & 2 != 0, whole_media: false }, limits);
+        Inspector::new(Options { chunks: settings & 2 != 0, ..Options::default() }, limits);
     let mut feed =
         |traffic: Traffic<'_>| inspector.feed(&traffic, &mut |record| show.record(record));
     feed(Traffic::Opened { flow: 1, place, opened });

@@ -74,6 +74,14 @@ pub struct Limits {
     pub session_bytes: usize,
     /// Media tracks counted per connection (default 256). Later ones are decoded, but in no summary.
     pub tracks: usize,
+    /// NAL units, open bitstream units or frames listed of one video frame, where they are asked for (default 256).
+    /// Further ones are only counted.
+    pub frame_units: usize,
+    /// Messages beside the picture (supplemental enhancement information) listed of one frame (default 32). Further
+    /// ones are only counted.
+    pub frame_messages: usize,
+    /// Bytes read of each such message (default 2,048), which its text is cut to.
+    pub message_bytes: usize,
     /// Records printed of the same finding on one connection (default 20); the rest are only counted.
     pub same_finding: u32,
     /// Bytes of one TLS connection held until its keys are there, partial records included (default 256 KiB). Over it
@@ -144,6 +152,9 @@ impl Default for Limits {
             pending_calls: 1_024,
             session_bytes: 16 << 20,
             tracks: 256,
+            frame_units: 256,
+            frame_messages: 32,
+            message_bytes: 2048,
             same_finding: 20,
             tls_bytes: 256 << 10,
             tls_total: 16 << 20,

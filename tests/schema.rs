@@ -163,6 +163,11 @@ fn every_line_is_valid_with_the_beginnings_of_payloads_in_base64() {
 }
 
 #[test]
+fn every_line_is_valid_with_what_frames_are_made_of() {
+    check_captures(&common::Options { bitstream: true, ..Default::default() });
+}
+
+#[test]
 fn several_captures_are_one_run() {
     let paths = common::captures();
     let paths: Vec<&Path> = paths.iter().take(2).map(AsRef::as_ref).collect();
@@ -180,10 +185,11 @@ fn several_captures_are_one_run() {
 // --- the check can fail
 
 /// Fields that hold AMF values, in which the peer chooses the keys, by what holds them.
-const AMF: [(&[&str], &[&str]); 3] = [
+const AMF: [(&[&str], &[&str]); 4] = [
     (&["shared_object"], &["name"]),
     (&["command", "data"], &["object", "arguments", "name", "transaction_id"]),
     (&["events"], &["name", "value", "slots", "arguments", "code", "level", "rest"]),
+    (&["video", "tracks"], &["metadata"]),
 ];
 
 /// Whether a path leads to or into AMF values.
@@ -263,8 +269,20 @@ fn an_unknown_field_is_rejected_at_every_level() {
 #[test]
 fn a_wrong_type_is_rejected_in_every_field() {
     /// Numbers that need not be whole.
-    const REAL: [&str; 10] =
-        ["elapsed", "duration", "at", "took", "frame_rate", "bitrate", "min", "mean", "max", "pts"];
+    const REAL: [&str; 12] = [
+        "elapsed",
+        "duration",
+        "at",
+        "took",
+        "frame_rate",
+        "bitrate",
+        "min",
+        "mean",
+        "max",
+        "pts",
+        "max_luminance",
+        "min_luminance",
+    ];
     let validator = validator();
     for line in shapes() {
         let mut all = Vec::new();
@@ -353,11 +371,16 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         audio.codec audio.enhanced audio.packet_type audio.sample_rate audio.sample_size audio.channels
         audio.config audio.multichannel audio.mod_ex
         video.codec video.enhanced video.frame_type video.packet_type video.composition_time video.command
-        video.config video.mod_ex
+        video.config video.mod_ex video.metadata video.bitstream tracks.metadata tracks.bitstream
+        bitstream.more_units bitstream.key bitstream.annex_b bitstream.sei bitstream.more_sei bitstream.malformed
+        sei.uuid sei.text sei.country sei.provider sei.captions sei.frames sei.timecodes sei.max_cll sei.max_fall
+        sei.max_luminance sei.min_luminance
         tracks.codec tracks.config tracks.multichannel tracks.composition_time
         config.profile config.profile_idc config.level config.width config.height config.frame_rate config.chroma
         config.bit_depth config.interlaced config.reference_frames config.nal_length_size config.object_type
-        config.sample_rate config.channels config.sbr config.ps
+        config.sample_rate config.channels config.sbr config.ps config.bit_rate config.frame_samples config.pre_skip
+        config.vps_count config.sps_count config.pps_count config.color_primaries config.transfer config.matrix
+        config.full_range
         multichannel.channel_mapping multichannel.channel_flags command.reply_to
         aggregate aggregate.inside aggregate.omitted messages.malformed messages.damaged messages.timestamp_uncertain
         shared_object.version shared_object.persistent events.type events.$cut events.name events.value events.slots

@@ -117,6 +117,11 @@ pub(super) struct Shared {
     #[arg(long)]
     pub(super) frames: bool,
 
+    /// Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in
+    /// JSON, and in tables with --frames)
+    #[arg(long)]
+    pub(super) bitstream: bool,
+
     /// Show message payloads
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Payload::None)]
     pub(super) payload: Payload,

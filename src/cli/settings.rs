@@ -48,6 +48,7 @@ impl Settings {
             options: Options {
                 chunks: shared.chunks,
                 whole_media: form != Form::None || shared.write_flv.is_some(),
+                bitstream: shared.bitstream,
             },
             filter,
             shown: Shown { form, most: shared.payload_bytes },

@@ -244,7 +244,7 @@ impl Facts {
         let mut body = Body::Opaque;
         let fault =
             message::decode_into(raw.type_id, raw.payload, raw.length, emit.limits, &mut body);
-        self.told(direction, raw, &body, fault.as_ref(), None, emit);
+        self.told(direction, raw, &mut body, fault.as_ref(), None, emit);
     }
 
     /// A message with what it says; gives its number. `aggregate` is that of the aggregate that it was in.
@@ -253,7 +253,7 @@ impl Facts {
         &mut self,
         direction: Direction,
         raw: &chunk::Message<'_>,
-        body: &Body,
+        body: &mut Body,
         fault: Option<&Fault>,
         aggregate: Option<u64>,
         emit: &mut Emitter<'_>,
@@ -267,10 +267,17 @@ impl Facts {
             self.steps.media(emit.elapsed);
         }
         self.tracks.count(direction, raw, body, emit.limits);
+        let mut bitstreams = Vec::new();
+        if emit.options.bitstream
+            && let Body::Video(video) = &*body
+        {
+            bitstreams = self.tracks.bitstreams(direction, raw, video, emit.limits);
+        }
         let record = super::record::MessageRecord {
             raw,
             kind,
             body,
+            bitstreams: &bitstreams,
             encrypted: false,
             malformed: fault,
             reply_to,
@@ -299,9 +306,9 @@ impl Facts {
     ) {
         let (aggregate, fault) =
             aggregate::decode(raw.payload, raw.length, raw.missing, emit.limits);
-        let body = Body::Aggregate(Box::new(aggregate));
-        let seq = self.told(direction, raw, &body, fault.as_ref(), None, emit);
-        self.inner(direction, raw, &body, seq, emit);
+        let mut body = Body::Aggregate(Box::new(aggregate));
+        let seq = self.told(direction, raw, &mut body, fault.as_ref(), None, emit);
+        self.inner(direction, raw, body, seq, emit);
     }
 
     /// The messages in an aggregate, of which the record has the number `seq`.
@@ -309,20 +316,21 @@ impl Facts {
         &mut self,
         direction: Direction,
         outer: &chunk::Message<'_>,
-        body: &Body,
+        body: Body,
         seq: u64,
         emit: &mut Emitter<'_>,
     ) {
         let Body::Aggregate(aggregate) = body else { return };
-        for (index, inner) in aggregate.messages.iter().enumerate() {
+        for (index, mut inner) in aggregate.messages.into_iter().enumerate() {
             if inner.points_wrong() {
-                let finding = notes::back_pointer(index, inner).about(seq);
+                let finding = notes::back_pointer(index, &inner).about(seq);
                 self.report(Some(direction), Some(outer.span), finding, emit);
             }
-            let raw = super::record::inner(outer, inner);
+            let mut body = std::mem::replace(&mut inner.body, Body::Opaque);
+            let raw = super::record::inner(outer, &inner);
             let fault = inner.fault.as_ref();
-            let inner_seq = self.told(direction, &raw, &inner.body, fault, Some(seq), emit);
-            self.inner(direction, &raw, &inner.body, inner_seq, emit);
+            let inner_seq = self.told(direction, &raw, &mut body, fault, Some(seq), emit);
+            self.inner(direction, &raw, body, inner_seq, emit);
         }
     }
 
@@ -347,12 +355,15 @@ impl Facts {
             Body::Video(video) => video.data_length = hidden,
             _ => {}
         }
-        self.tracks.count(direction, raw, &body, emit.limits);
+        // A frame says nothing of itself in bytes that cannot be read.
+        let clear_only = chunk::Message { payload: head, ..*raw };
+        self.tracks.count(direction, &clear_only, &mut body, emit.limits);
         let fault = Fault::broken(clear, "payload", "it is encrypted");
         let record = super::record::MessageRecord {
             raw,
             kind,
             body: &body,
+            bitstreams: &[],
             encrypted: true,
             malformed: Some(&fault),
             reply_to: None,

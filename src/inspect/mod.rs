@@ -38,11 +38,13 @@ pub struct Options {
     pub chunks: bool,
     /// Keep the whole payload of audio and video messages, for outputs that show or write it.
     pub whole_media: bool,
+    /// Walk over each video frame and say what it is made of, which needs its whole payload too.
+    pub bitstream: bool,
 }
 
 impl Options {
     fn keep(&self, limits: &Limits) -> Keep {
-        if self.whole_media {
+        if self.whole_media || self.bitstream {
             Keep::ALL
         } else {
             Keep { head: limits.media_head, whole: message::needs_whole }

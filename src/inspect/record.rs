@@ -3,6 +3,7 @@
 //! The names and meanings of the fields in JSON are those of the published schema (`rtmpctl schema`).
 
 use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place};
+use crate::proto::bitstream::Bitstream;
 use crate::proto::chunk;
 use crate::proto::codec::Level;
 use crate::proto::fault::Fault;
@@ -134,6 +135,9 @@ pub struct MessageRecord<'a> {
     pub kind: Kind,
     /// What it says.
     pub body: &'a Body,
+    /// What its video frame is made of, where that was asked for: of a multitrack message one for each track, of any
+    /// other just one. `None` stands for a codec that cannot be walked.
+    pub bitstreams: &'a [Option<Bitstream>],
     /// Whether its payload is encrypted, as the tags of an FLV file can be.
     pub encrypted: bool,
     /// What could not be read of it.

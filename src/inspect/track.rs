@@ -4,10 +4,11 @@ use super::record::{Codec, Interval, Media, Track};
 use crate::Limits;
 use crate::proto::Direction;
 use crate::proto::amf::Value;
+use crate::proto::bitstream::{Bitstream, Context, Format};
 use crate::proto::chunk;
-use crate::proto::codec::{AudioConfig, VideoConfig};
+use crate::proto::codec::{AudioConfig, VideoConfig, ac3, mpeg_audio, picture};
 use crate::proto::message::{
-    Audio, AudioPacketType, Body, Data, FrameType, Video, VideoPacketType,
+    Audio, AudioCodec, AudioPacketType, Body, Data, FrameType, Video, VideoCodec, VideoPacketType,
 };
 
 /// The tracks of one connection.
@@ -27,6 +28,10 @@ struct Counter {
     keyframe_at: Option<u64>,
     /// The sum of the intervals between key frames, seconds, and their number.
     intervals: (f64, u64),
+    /// Rate and channels as the latest frame said them that describes itself.
+    described: Option<(Option<u32>, Option<u8>)>,
+    /// What the latest sequence header says about walking over frames.
+    context: Context,
 }
 
 /// What tells tracks apart.
@@ -39,13 +44,14 @@ struct Key {
 }
 
 impl Tracks {
-    /// Counts a message that is audio, video or data.
+    /// Counts a message that is audio, video or data. The first frame of audio that describes itself, and each that
+    /// says something else, gets a configuration.
     #[inline]
     pub(super) fn count(
         &mut self,
         direction: Direction,
         raw: &chunk::Message<'_>,
-        body: &Body,
+        body: &mut Body,
         limits: &Limits,
     ) {
         let key =
@@ -54,20 +60,28 @@ impl Tracks {
             Body::Audio(audio) if audio.tracks.is_empty() => {
                 if let Some(counter) = self.find(key(Media::Audio), raw, limits) {
                     counter.message(raw.timestamp, u64::from(raw.length));
+                    if let Some(codec) = own_description(audio.codec, audio.packet_type) {
+                        let data = data(raw, raw.length as usize - audio.data_length);
+                        audio.config = counter.describe(codec, audio.channels, data);
+                    }
                     counter.audio(audio);
                 }
             }
             Body::Video(video) if video.tracks.is_empty() => {
                 if let Some(counter) = self.find(key(Media::Video), raw, limits) {
                     counter.message(raw.timestamp, u64::from(raw.length));
-                    counter.video(video);
+                    counter.video(video, raw, raw.length as usize - video.data_length);
                 }
             }
             Body::Audio(audio) => {
-                for inner in &audio.tracks {
+                for inner in &mut audio.tracks {
                     let key = Key { track: inner.track, ..key(Media::Audio) };
                     if let Some(counter) = self.find(key, raw, limits) {
                         counter.message(raw.timestamp, inner.data_length as u64);
+                        if let Some(codec) = own_description(inner.codec, audio.packet_type) {
+                            inner.config =
+                                counter.describe(codec, None, data(raw, inner.data_offset));
+                        }
                         counter.audio(&Audio {
                             codec: inner.codec,
                             packet_type: audio.packet_type,
@@ -82,13 +96,14 @@ impl Tracks {
                     let key = Key { track: inner.track, ..key(Media::Video) };
                     if let Some(counter) = self.find(key, raw, limits) {
                         counter.message(raw.timestamp, inner.data_length as u64);
-                        counter.video(&Video {
+                        let inner_video = Video {
                             codec: inner.codec,
                             packet_type: video.packet_type,
                             frame_type: video.frame_type,
                             config: inner.config.clone(),
                             ..Video::default()
-                        });
+                        };
+                        counter.video(&inner_video, raw, inner.data_offset);
                     }
                 }
             }
@@ -100,6 +115,45 @@ impl Tracks {
             }
             _ => {}
         }
+    }
+
+    /// What the frames of a message are made of, one for each of its tracks. Sequence headers are learned from.
+    #[cold]
+    pub(super) fn bitstreams(
+        &mut self,
+        direction: Direction,
+        raw: &chunk::Message<'_>,
+        video: &Video,
+        limits: &Limits,
+    ) -> Vec<Option<Bitstream>> {
+        let whole = raw.payload.len() == raw.length as usize && raw.damaged.is_empty();
+        let Some(packet) = video.packet_type.filter(|_| whole && video.command.is_none()) else {
+            return Vec::new();
+        };
+        let one = (0, video.codec, raw.length as usize - video.data_length, video.data_length);
+        let many = video.tracks.iter().map(|t| (t.track, t.codec, t.data_offset, t.data_length));
+        let frames = Some(one).filter(|_| video.multitrack.is_none()).into_iter().chain(many);
+        let mut found = Vec::new();
+        for (track, codec, offset, length) in frames {
+            let (media, message_stream_id) = (Media::Video, raw.message_stream_id);
+            let key = Key { direction, message_stream_id, media, track };
+            let mut unknown = Context::default();
+            // Beyond the limit of tracks nothing is remembered.
+            let context = match self.find(key, raw, limits) {
+                Some(counter) => &mut counter.context,
+                None => &mut unknown,
+            };
+            let format = codec.and_then(format);
+            let data = raw.payload.get(offset..offset + length).unwrap_or_default();
+            match (packet, format) {
+                (VideoPacketType::SequenceStart, Some(format)) => context.learn(format, data),
+                (packet, format) if is_coded(packet) => {
+                    found.push(format.map(|format| Bitstream::walk(format, data, context, limits)))
+                }
+                _ => {}
+            }
+        }
+        found
     }
 
     /// The counter with this key, made where there is none and the limit allows one more.
@@ -175,6 +229,8 @@ impl Counter {
             },
             keyframe_at: None,
             intervals: (0.0, 0),
+            described: None,
+            context: Context::default(),
         }
     }
 
@@ -221,23 +277,43 @@ impl Counter {
         }
     }
 
+    /// What a frame says of itself that is not what the one before said.
+    #[cold]
+    fn describe(
+        &mut self,
+        codec: AudioCodec,
+        channels: Option<u8>,
+        frame: &[u8],
+    ) -> Option<Box<AudioConfig>> {
+        let (config, fault) = match codec {
+            AudioCodec::Mp3 | AudioCodec::Mp38k => mpeg_audio::decode(frame),
+            AudioCodec::Ac3 | AudioCodec::Eac3 => ac3::decode(frame),
+            codec => {
+                let sample_rate = codec.fixed_rate();
+                (AudioConfig { sample_rate, channels, ..AudioConfig::default() }, None)
+            }
+        };
+        let says = Some((config.sample_rate, config.channels));
+        if fault.is_some() || self.described == says {
+            return None;
+        }
+        self.described = says;
+        Some(Box::new(config))
+    }
+
+    /// Counts a video message whose data begins at `offset`.
     #[inline]
-    fn video(&mut self, video: &Video) {
+    fn video(&mut self, video: &Video, raw: &chunk::Message<'_>, offset: usize) {
         let track = &mut self.track;
         // A command frame carries no picture, and its codec means nothing.
         if let Some(codec) = video.codec.filter(|_| video.command.is_none()) {
             track.codec = Some(Codec::Video(codec));
         }
-        let coded = matches!(
-            video.packet_type,
-            Some(
-                VideoPacketType::CodedFrames | VideoPacketType::CodedFramesX | VideoPacketType::Raw
-            )
-        );
+        let coded = video.packet_type.is_some_and(is_coded);
         if coded && video.frame_type != Some(FrameType::Command) {
             track.frames += 1;
             if video.frame_type == Some(FrameType::Key) {
-                self.keyframe();
+                self.keyframe(video.codec, data(raw, offset));
             }
         }
         if let Some(config) = video.config.as_deref() {
@@ -249,8 +325,22 @@ impl Counter {
     }
 
     #[cold]
-    fn keyframe(&mut self) {
+    fn keyframe(&mut self, codec: Option<VideoCodec>, frame: &[u8]) {
         self.track.keyframes += 1;
+        if self.track.width.is_none() {
+            let (picture, _) = match codec {
+                Some(VideoCodec::Vp8) => picture::vp8(frame),
+                Some(VideoCodec::Vp9) => picture::vp9(frame),
+                Some(VideoCodec::H263) => picture::h263(frame),
+                Some(VideoCodec::ScreenVideo | VideoCodec::ScreenVideo2) => {
+                    picture::screen_video(frame)
+                }
+                Some(VideoCodec::Vp6) => picture::vp6(frame, false),
+                Some(VideoCodec::Vp6Alpha) => picture::vp6(frame, true),
+                _ => Default::default(),
+            };
+            (self.track.width, self.track.height) = (picture.width, picture.height);
+        }
         let now = self.track.media_time;
         if let Some(before) = self.keyframe_at.replace(now) {
             let seconds = (now - before) as f64 / 1000.0;
@@ -277,4 +367,42 @@ impl Counter {
         }
         track
     }
+}
+
+/// The kept bytes of a message from `offset` on.
+fn data<'a>(raw: &chunk::Message<'a>, offset: usize) -> &'a [u8] {
+    raw.payload.get(offset..).unwrap_or_default()
+}
+
+/// Whether a packet is a frame.
+const fn is_coded(packet: VideoPacketType) -> bool {
+    use VideoPacketType::{CodedFrames, CodedFramesX, Raw};
+    matches!(packet, CodedFrames | CodedFramesX | Raw)
+}
+
+/// The codec of a frame of audio that has no configuration record, but of which rate or more can be told.
+#[inline]
+fn own_description(
+    codec: Option<AudioCodec>,
+    packet: Option<AudioPacketType>,
+) -> Option<AudioCodec> {
+    let coded = matches!(packet, Some(AudioPacketType::CodedFrames | AudioPacketType::Raw));
+    codec.filter(|codec| coded && (codec.describes_itself() || codec.fixed_rate().is_some()))
+}
+
+/// How the frames of a codec are walked, unless they cannot be.
+const fn format(codec: VideoCodec) -> Option<Format> {
+    Some(match codec {
+        VideoCodec::Avc => Format::Avc,
+        VideoCodec::Hevc => Format::Hevc,
+        VideoCodec::Vvc => Format::Vvc,
+        VideoCodec::Av1 => Format::Av1,
+        VideoCodec::Vp8 => Format::Vp8,
+        VideoCodec::Vp9 => Format::Vp9,
+        VideoCodec::H263 => Format::H263,
+        VideoCodec::ScreenVideo | VideoCodec::ScreenVideo2 => Format::ScreenVideo,
+        VideoCodec::Vp6 => Format::Vp6,
+        VideoCodec::Vp6Alpha => Format::Vp6Alpha,
+        VideoCodec::Number(_) | VideoCodec::FourCc(_) => return None,
+    })
 }

@@ -64,7 +64,7 @@ struct Witness {
 
 impl Witness {
     fn new() -> Self {
-        let options = Options { chunks: true, whole_media: true };
+        let options = Options { chunks: true, whole_media: true, ..Options::default() };
         Self { inspector: Inspector::new(options, Limits::default()), seen: Vec::new() }
     }
 

@@ -1,6 +1,7 @@
 //! RTMP itself: bytes to values and back. No I/O, no clock, no opinion, no printing.
 
 pub mod amf;
+pub mod bitstream;
 pub mod chunk;
 pub mod codec;
 pub mod cursor;

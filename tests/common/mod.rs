@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) payload: Form,
     /// At most so many bytes of each payload.
     pub(crate) payload_bytes: Option<usize>,
+    /// What each video frame is made of.
+    pub(crate) bitstream: bool,
     /// Mask what is secret.
     pub(crate) redact: bool,
     /// Which connections to decode.
@@ -102,8 +104,11 @@ pub(crate) fn decode_to_lines(paths: &[&Path], options: &Options) -> String {
     let mut out = Vec::new();
     writer.start(&mut out, "decode", &names);
     let mut redactor = options.redact.then(Redactor::default);
-    let inspection =
-        inspect::Options { chunks: options.chunks, whole_media: options.payload != Form::None };
+    let inspection = inspect::Options {
+        chunks: options.chunks,
+        whole_media: options.payload != Form::None,
+        bitstream: options.bitstream,
+    };
     let mut inspector = Inspector::new(inspection, options.limits.clone());
     let mut captures = Captures::new(options.choice.clone(), &options.limits);
     if let Some(path) = &options.key_log {

@@ -11,6 +11,7 @@ use rtmpctl::inspect::{
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
 use rtmpctl::proto::amf::{External, Instance, Text, Traits, Value};
+use rtmpctl::proto::bitstream::{Bitstream, Context, Format};
 use rtmpctl::proto::chunk::{self, Chunk};
 use rtmpctl::proto::codec::{AudioConfig, Level, VideoConfig};
 use rtmpctl::proto::fault::Fault;
@@ -57,6 +58,7 @@ pub(crate) fn lines() -> String {
     shared_objects(&mut lines);
     aggregates(&mut lines);
     meanings(&mut lines);
+    bitstreams(&mut lines);
     amf(&mut lines);
     decoded(&mut lines);
     payloads(&mut lines);
@@ -115,12 +117,41 @@ impl Lines {
         self.message_record(raw, body, malformed);
     }
 
+    /// A video message with what its frames are made of.
+    fn frames(&mut self, video: Video, bitstreams: &[Option<Bitstream>]) {
+        let raw = chunk::Message {
+            chunk_stream_id: 6,
+            message_stream_id: 1,
+            type_id: 9,
+            timestamp: 0,
+            timestamp_uncertain: false,
+            length: 0,
+            chunks: 1,
+            span: Span { start: 10, end: 20 },
+            payload: &[],
+            damaged: &[],
+            missing: &[],
+        };
+        self.bytes(Event::Message(MessageRecord {
+            raw: &raw,
+            kind: Kind::Video,
+            body: &Body::Video(video),
+            bitstreams,
+            encrypted: false,
+            malformed: None,
+            reply_to: None,
+            aggregate: None,
+            masked: &[],
+        }));
+    }
+
     fn message_record(&mut self, raw: chunk::Message<'_>, body: &Body, malformed: Option<&Fault>) {
         let kind = Kind::of(raw.type_id);
         self.bytes(Event::Message(MessageRecord {
             raw: &raw,
             kind,
             body,
+            bitstreams: &[],
             malformed,
             reply_to: None,
             encrypted: false,
@@ -394,6 +425,7 @@ fn aggregates(lines: &mut Lines) {
             raw: &raw,
             kind: inner.kind(),
             body: &inner.body,
+            bitstreams: &[],
             encrypted: false,
             malformed: inner.fault.as_ref(),
             reply_to: None,
@@ -439,7 +471,7 @@ fn meanings(lines: &mut Lines) {
 }
 
 fn other_fourccs() -> [FourCc; 4] {
-    [FourCc(*b"vvc1"), FourCc(*b"\"\\ ~"), FourCc([0, 1, 2, 0xff]), FourCc(*b"    ")]
+    [FourCc(*b"abcd"), FourCc(*b"\"\\ ~"), FourCc([0, 1, 2, 0xff]), FourCc(*b"    ")]
 }
 
 fn audio_codecs() -> Vec<AudioCodec> {
@@ -449,7 +481,7 @@ fn audio_codecs() -> Vec<AudioCodec> {
 }
 
 fn video_codecs() -> Vec<VideoCodec> {
-    let named = [b"avc1", b"hvc1", b"av01", b"vp08", b"vp09"].map(|name| FourCc(*name));
+    let named = [b"avc1", b"hvc1", b"vvc1", b"av01", b"vp08", b"vp09"].map(|name| FourCc(*name));
     let numbers = (0..16).map(VideoCodec::from_number);
     numbers.chain(named.into_iter().chain(other_fourccs()).map(VideoCodec::from_fourcc)).collect()
 }
@@ -474,6 +506,9 @@ fn audio_bodies() -> Vec<Audio> {
         sbr: Some(true),
         ps: Some(false),
         bit_depth: Some(24),
+        bit_rate: Some(u32::MAX),
+        frame_samples: Some(1536),
+        pre_skip: Some(u16::MAX),
     };
     let orders = [
         ChannelOrder::Unspecified,
@@ -491,8 +526,10 @@ fn audio_bodies() -> Vec<Audio> {
         },
         channel_flags: (channel_order == ChannelOrder::Native).then_some(u32::MAX),
     });
-    let mut all =
-        vec![Audio::default(), Audio { enhanced: true, mod_ex: mod_ex(), ..Audio::default() }];
+    let mut all = vec![
+        Audio::default(),
+        Audio { enhanced: true, mod_ex: mod_ex().into(), ..Audio::default() },
+    ];
     all.extend(
         audio_codecs().into_iter().map(|codec| Audio { codec: Some(codec), ..Audio::default() }),
     );
@@ -536,6 +573,7 @@ fn audio_bodies() -> Vec<Audio> {
             codec: Some(AudioCodec::FourCc(FourCc(*b"abcd"))),
             config: Some(Box::new(config)),
             multichannel: Some(Box::new(first.clone())),
+            data_offset: 7,
             data_length: 1,
         };
         let least = AudioTrack { codec: None, config: None, multichannel: None, ..full.clone() };
@@ -564,12 +602,94 @@ fn video_config() -> VideoConfig {
         interlaced: Some(false),
         reference_frames: Some(4),
         nal_length_size: Some(4),
+        vps_count: Some(u16::MAX),
+        sps_count: Some(1),
+        pps_count: Some(0),
+        color_primaries: Some(9),
+        transfer: Some(16),
+        matrix: Some(9),
+        full_range: Some(true),
     }
 }
 
+/// Colours by every name, and by numbers without one.
+fn colours() -> impl Iterator<Item = VideoConfig> {
+    (0..=23).chain([255]).map(|number| VideoConfig {
+        color_primaries: Some(number),
+        transfer: Some(number),
+        matrix: Some(number),
+        full_range: Some(false),
+        ..VideoConfig::default()
+    })
+}
+
+fn color_info() -> Option<Box<Value>> {
+    let value = Value::Object(vec![("bitDepth".into(), Value::Number(10.0))]);
+    let color = Value::Object(vec![("colorConfig".into(), value)]);
+    Some(Box::new(Value::Object(vec![("colorInfo".into(), color), ("a".into(), Value::Undefined)])))
+}
+
+/// A walk over a frame, with and without room.
+fn walks(format: Format, frame: &[u8]) -> [Option<Bitstream>; 2] {
+    let short = Limits { frame_units: 1, frame_messages: 1, ..Limits::default() };
+    [Limits::default(), short]
+        .map(|limits| Some(Bitstream::walk(format, frame, &mut Context::default(), &limits)))
+}
+
+/// Units of every type, messages of every type.
+fn bitstreams(lines: &mut Lines) {
+    let mut all = Vec::new();
+    let nal = |unit: &[u8]| [&(unit.len() as u32).to_be_bytes()[..], unit].concat();
+    let avc: Vec<u8> = (0..32).flat_map(|kind| nal(&[kind])).collect();
+    let hevc: Vec<u8> = (0..64).flat_map(|kind| nal(&[kind << 1, 1])).collect();
+    let vvc: Vec<u8> = (0..32).flat_map(|kind| nal(&[0, kind << 3 | 1])).collect();
+    let obus: Vec<u8> = (0..16).flat_map(|kind| [kind << 3 | 2, 1, 0x10]).collect();
+    all.extend([(Format::Avc, avc), (Format::Hevc, hevc), (Format::Vvc, vvc), (Format::Av1, obus)]);
+    let mut messages = vec![0x4e, 1];
+    for kind in 0..200 {
+        messages.extend([kind, 24]);
+        messages.extend([0x7f; 23]);
+        messages.push(0x11);
+    }
+    all.push((Format::Hevc, nal(&messages)));
+    let captions = b"\x06\x04\x09\xb5\0\x31GA94\x03\xc3\x04\x03\xb5\0\x3c\x04\x01\xb4\x05\x13uuid of 16 bytestxt\x80";
+    all.push((Format::Avc, nal(captions)));
+    all.push((Format::Avc, b"\0\0\0\x01\x65\0\0\x01\x41".to_vec()));
+    let mdcv = [&[0x2a, 27, 2][..], &[1; 24], &[0x80, 0]].concat();
+    let metadata = [&b"\x2a\x06\x01\x03\xe8\x01\x90\x80"[..], &mdcv, b"\x2a\x03\x03\x01\x80\x2a\x05\x04\xb5\0\x31\x80\x2a\x07\x05\x04\0\0\0\0\x80\x2a\x02\x09\x80\x32"].concat();
+    all.push((Format::Av1, metadata));
+    all.push((Format::Vp8, b"\x10\x02\0\x9d\x01\x2a\x40\x41\xf0\0".to_vec()));
+    all.push((Format::Vp8, b"\x11\x02\0".to_vec()));
+    all.push((Format::ScreenVideo, vec![0x10, 64, 0x10, 48]));
+    all.push((Format::Avc, b"\0\0\0\x09\x41".to_vec()));
+    let frame = Video { codec: Some(VideoCodec::Avc), data_length: 9, ..Video::default() };
+    for (format, bytes) in &all {
+        for walk in walks(*format, bytes) {
+            lines.frames(frame.clone(), &[walk]);
+        }
+    }
+    lines.frames(frame, &[None]);
+    let track = VideoTrack {
+        track: 0,
+        codec: Some(VideoCodec::Avc),
+        composition_time: None,
+        config: None,
+        metadata: None,
+        data_offset: 0,
+        data_length: 9,
+    };
+    let [one, other] = walks(Format::Avc, &all[0].1);
+    let tracks = vec![track.clone(), track.clone(), track];
+    let multitrack = Some(Multitrack::ManyTracks);
+    let video = Video { enhanced: true, multitrack, tracks, ..Video::default() };
+    lines.frames(video, &[one, None, other]);
+}
+
 fn video_bodies() -> Vec<Video> {
-    let mut all =
-        vec![Video::default(), Video { enhanced: true, mod_ex: mod_ex(), ..Video::default() }];
+    let mut all = vec![
+        Video::default(),
+        Video { enhanced: true, mod_ex: mod_ex().into(), ..Video::default() },
+    ];
     all.extend(
         video_codecs().into_iter().map(|codec| Video { codec: Some(codec), ..Video::default() }),
     );
@@ -619,16 +739,27 @@ fn video_bodies() -> Vec<Video> {
     ] {
         all.push(Video { config: Some(Box::new(config)), data_length: 40, ..Video::default() });
     }
+    for config in colours() {
+        all.push(Video { config: Some(Box::new(config)), ..Video::default() });
+    }
+    all.push(Video { enhanced: true, metadata: color_info(), ..Video::default() });
     for multitrack in LAYOUTS {
         let full = VideoTrack {
             track: 255,
             codec: Some(VideoCodec::Avc),
             composition_time: Some(-1),
             config: Some(Box::new(video_config())),
+            metadata: color_info(),
+            data_offset: 9,
             data_length: 1,
         };
-        let least =
-            VideoTrack { codec: None, composition_time: None, config: None, ..full.clone() };
+        let least = VideoTrack {
+            codec: None,
+            composition_time: None,
+            config: None,
+            metadata: None,
+            ..full.clone()
+        };
         for tracks in [Vec::new(), vec![full.clone(), least]] {
             all.push(Video {
                 enhanced: true,
@@ -744,6 +875,7 @@ fn amf(lines: &mut Lines) {
         raw: &raw,
         kind: Kind::Command,
         body: &command,
+        bitstreams: &[],
         malformed: None,
         encrypted: false,
         reply_to: Some(1),
@@ -824,6 +956,7 @@ fn payloads(lines: &mut Lines) {
                     raw: &raw,
                     kind,
                     body,
+                    bitstreams: &[],
                     encrypted: false,
                     malformed: None,
                     reply_to: None,

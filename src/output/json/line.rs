@@ -2,6 +2,7 @@
 
 use super::super::amf_json;
 use crate::inspect::Opened;
+use crate::proto::fault::Fault;
 
 /// A key as one constant, so that writing it is a few moves and not a call.
 macro_rules! key {
@@ -93,6 +94,15 @@ impl Line<'_> {
         self.key(name);
         amf_json::write_string(self.0, value);
         self.0.push(b',');
+    }
+
+    /// What could not be read, and where.
+    pub(super) fn fault(&mut self, fault: &Fault) {
+        self.key("malformed");
+        self.open();
+        number!(self, "offset", fault.offset as u64);
+        self.display("reason", &fault.reason());
+        self.shut();
     }
 
     /// A field whose value is what a type displays.

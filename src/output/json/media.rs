@@ -1,8 +1,13 @@
 //! Audio and video as JSON: headers, tracks, configurations.
 
+use super::super::amf_json::{self, Context};
 use super::super::payload;
+use super::bitstream::write_bitstream;
 use super::line::{Line, key, number, text};
-use crate::proto::codec::{AudioConfig, VideoConfig};
+use crate::Limits;
+use crate::proto::amf::Value;
+use crate::proto::bitstream::Bitstream;
+use crate::proto::codec::{AudioConfig, VideoConfig, colour};
 use crate::proto::message::{Audio, AudioCodec, ModEx, Multichannel, Video, VideoCodec};
 
 #[inline]
@@ -54,8 +59,14 @@ pub(super) fn write_audio(line: &mut Line<'_>, audio: &Audio) {
     line.shut();
 }
 
+/// A video object. `bitstreams` are what its frames are made of, one for each track.
 #[inline]
-pub(super) fn write_video(line: &mut Line<'_>, video: &Video) {
+pub(super) fn write_video(
+    line: &mut Line<'_>,
+    video: &Video,
+    bitstreams: &[Option<Bitstream>],
+    limits: &Limits,
+) {
     line.open();
     if let Some(codec) = video.codec {
         write_video_codec(line, codec);
@@ -77,11 +88,20 @@ pub(super) fn write_video(line: &mut Line<'_>, video: &Video) {
     if let Some(config) = &video.config {
         write_video_config(line, config);
     }
+    if let Some(metadata) = &video.metadata {
+        write_video_metadata(line, metadata, limits);
+    }
     number!(line, "data_length", video.data_length as u64);
     write_mod_ex(line, &video.mod_ex);
+    if video.multitrack.is_none()
+        && let Some(Some(bitstream)) = bitstreams.first()
+    {
+        write_bitstream(line, bitstream);
+    }
     if let Some(multitrack) = video.multitrack {
         text!(line, "multitrack", multitrack.as_str());
         line.key("tracks");
+        let mut bitstreams = bitstreams.iter();
         line.list(&video.tracks, |line, track| {
             line.open();
             number!(line, "track", track.track);
@@ -94,7 +114,13 @@ pub(super) fn write_video(line: &mut Line<'_>, video: &Video) {
             if let Some(config) = &track.config {
                 write_video_config(line, config);
             }
+            if let Some(metadata) = &track.metadata {
+                write_video_metadata(line, metadata, limits);
+            }
             number!(line, "data_length", track.data_length as u64);
+            if let Some(Some(bitstream)) = bitstreams.next() {
+                write_bitstream(line, bitstream);
+            }
             line.close();
         });
     }
@@ -155,6 +181,14 @@ pub(super) fn write_multichannel(line: &mut Line<'_>, layout: &Multichannel) {
 }
 
 #[cold]
+fn write_video_metadata(line: &mut Line<'_>, metadata: &Value, limits: &Limits) {
+    key!(line, "metadata");
+    let mut context = Context::of(core::slice::from_ref(metadata), limits);
+    amf_json::write_value(line.0, metadata, &mut context);
+    line.raw(b",");
+}
+
+#[cold]
 pub(super) fn write_video_config(line: &mut Line<'_>, config: &VideoConfig) {
     line.key("config");
     line.open();
@@ -177,6 +211,21 @@ pub(super) fn write_video_config(line: &mut Line<'_>, config: &VideoConfig) {
     }
     line.maybe("reference_frames", config.reference_frames);
     line.maybe("nal_length_size", config.nal_length_size);
+    line.maybe("vps_count", config.vps_count);
+    line.maybe("sps_count", config.sps_count);
+    line.maybe("pps_count", config.pps_count);
+    for (name, number, called) in [
+        ("color_primaries", config.color_primaries, colour::primaries as fn(u8) -> _),
+        ("transfer", config.transfer, colour::transfer),
+        ("matrix", config.matrix, colour::matrix),
+    ] {
+        if let Some(number) = number {
+            line.named(name, called(number), number);
+        }
+    }
+    if let Some(full) = config.full_range {
+        line.boolean("full_range", full);
+    }
     line.shut();
 }
 
@@ -196,5 +245,8 @@ pub(super) fn write_audio_config(line: &mut Line<'_>, config: &AudioConfig) {
         }
     }
     line.maybe("bit_depth", config.bit_depth);
+    line.maybe("bit_rate", config.bit_rate);
+    line.maybe("frame_samples", config.frame_samples);
+    line.maybe("pre_skip", config.pre_skip);
     line.shut();
 }

@@ -4,6 +4,7 @@
 //! machinery, no intermediate tree. Every field is written with a comma behind it; closing an object replaces the last.
 
 mod amf;
+mod bitstream;
 mod line;
 mod media;
 mod summary;
@@ -18,8 +19,8 @@ use super::payload::{self, Shown};
 use super::time::Clock;
 use crate::Limits;
 use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Record};
+use crate::proto::bitstream::Bitstream;
 use crate::proto::chunk;
-use crate::proto::fault::Fault;
 use crate::proto::message::{
     Aggregate, Audio, AudioCodec, AudioPacketType, Body, Control, FrameType, Kind, UserControl,
     Video, VideoCodec, VideoPacketType,
@@ -208,8 +209,11 @@ impl Writer {
         if message.encrypted {
             line.boolean("encrypted", true);
         }
-        self.body(line, raw, message.body, [message.reply_to, message.aggregate]);
-        write_fault(line, message.malformed);
+        let links = [message.reply_to, message.aggregate];
+        self.body(line, raw, message.body, message.bitstreams, links);
+        if let Some(fault) = message.malformed {
+            line.fault(fault);
+        }
         if let Some(aggregate) = message.aggregate
             && message.kind != Kind::Aggregate
         {
@@ -262,6 +266,7 @@ impl Writer {
         line: &mut Line<'_>,
         raw: &chunk::Message<'_>,
         body: &Body,
+        bitstreams: &[Option<Bitstream>],
         links: [Option<u64>; 2],
     ) {
         match body {
@@ -271,7 +276,11 @@ impl Writer {
             }
             Body::Video(video) => {
                 line.raw(b"\"video\":");
-                self.video(line, video);
+                if bitstreams.is_empty() {
+                    self.video(line, video);
+                } else {
+                    write_video(line, video, bitstreams, &self.limits);
+                }
             }
             Body::Command(command) => {
                 line.raw(b"\"command\":");
@@ -335,13 +344,13 @@ impl Writer {
             && video.mod_ex.is_empty()
             && video.command.is_none();
         let Some(time) = video.composition_time.filter(|_| ordinary) else {
-            write_video(line, video);
+            write_video(line, video, &[], &self.limits);
             return;
         };
         let Video { codec, enhanced, frame_type, packet_type, .. } = *video;
         line.raw(self.video.text((codec, enhanced, frame_type, packet_type), |out| {
             let same = Video { composition_time: Some(0), data_length: 0, ..video.clone() };
-            write_video(&mut Line(out), &same);
+            write_video(&mut Line(out), &same, &[], &self.limits);
             out.truncate(out.len() - b"0,\"data_length\":0},".len());
         }));
         line.signed_digits(i64::from(time));
@@ -373,8 +382,10 @@ impl Writer {
             }
             line.open();
             self.fields(line, &raw);
-            self.body(line, &raw, &inner.body, [None; 2]);
-            write_fault(line, inner.fault.as_ref());
+            self.body(line, &raw, &inner.body, &[], [None; 2]);
+            if let Some(fault) = &inner.fault {
+                line.fault(fault);
+            }
             line.close();
             listed += 1;
             let written = line.0.len() - before;
@@ -385,18 +396,6 @@ impl Writer {
         let omitted = aggregate.messages.len() - listed;
         line.maybe("omitted", (omitted > 0).then_some(omitted as u64));
         line.maybe("inside", inside);
-        line.shut();
-    }
-}
-
-/// What could not be read.
-#[inline]
-fn write_fault(line: &mut Line<'_>, fault: Option<&Fault>) {
-    if let Some(fault) = fault {
-        line.key("malformed");
-        line.open();
-        number!(line, "offset", fault.offset as u64);
-        line.display("reason", &fault.reason());
         line.shut();
     }
 }

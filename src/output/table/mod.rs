@@ -1,5 +1,6 @@
 //! Records as aligned rows for people: one line each, written as they come, and a summary of each connection.
 
+mod bitstream;
 mod fold;
 mod row;
 mod summary;

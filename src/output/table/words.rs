@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::{amf_json, escape};
+use super::bitstream;
 use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Opened, Record, Transport};
 use crate::proto::amf::{Text, Value};
 use crate::proto::chunk::MAX_CHUNK_SIZE;
@@ -182,7 +183,13 @@ fn message(text: &mut String, record: &MessageRecord<'_>) {
         Body::SharedObject(object) => shared_object(text, object),
         Body::Aggregate(aggregate) => self::aggregate(text, aggregate, raw.length),
         Body::Audio(audio) => self::audio(text, audio, raw.length),
-        Body::Video(video) => self::video(text, video, raw.length),
+        Body::Video(video) => {
+            self::video(text, video, raw.length);
+            let key = matches!(video.frame_type, Some(FrameType::Key | FrameType::GeneratedKey));
+            for bitstream in record.bitstreams.iter().flatten() {
+                bitstream::push(text, bitstream, key);
+            }
+        }
         Body::Opaque if record.kind == Kind::Unknown => {
             let _ = write!(text, "message type {} ({} bytes)", raw.type_id, raw.length);
         }
@@ -618,6 +625,10 @@ fn video(text: &mut String, video: &Video, length: u32) {
     }
     if let Some(config) = video.config.as_deref() {
         video_config(text, config);
+    }
+    if let Some(metadata) = &video.metadata {
+        text.push(' ');
+        amf_json::write_inline(text, metadata, ARGUMENT);
     }
     for track in &video.tracks {
         let _ = write!(text, " track {}", track.track);

@@ -243,6 +243,12 @@ fn values(body: &Body) -> usize {
             .iter()
             .map(|event| event.kind.values().map(Value::count).sum::<usize>() + 1)
             .sum(),
+        Body::Video(video) => {
+            let tracks = video.tracks.iter().map(|track| &track.metadata);
+            let all = tracks.chain([&video.metadata]).flatten();
+            // The names are values too.
+            all.flat_map(|object| object.entries()).map(|(_, value)| value.count() + 1).sum()
+        }
         _ => 0,
     }
 }

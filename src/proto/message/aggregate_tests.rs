@@ -175,13 +175,15 @@ fn values_are_counted_over_all_messages() {
     let data = Data { amf: 0, name: Some("a".into()), arguments: vec![Value::Null; 9] };
     let mut payload = Vec::new();
     data.encode(&mut payload);
-    let parts = [part(18, 0, &payload); 3];
-    for (most, whole) in [(30, 3), (29, 2), (20, 2), (10, 1)] {
-        let limits = Limits { amf_values: most, ..Limits::default() };
-        let bytes = written(&parts);
-        let (aggregate, fault) = decode(&bytes, bytes.len() as u32, &[], &limits);
-        let clean = aggregate.messages.iter().filter(|inner| inner.fault.is_none()).count();
-        assert_eq!((aggregate.messages.len(), clean, fault), (3, whole, None), "{most}");
+    let metadata = [&b"\xd4hvc1"[..], &b"\x02\0\x01a\x05".repeat(5)].concat();
+    for part in [part(18, 0, &payload), part(9, 0, &metadata)] {
+        for (most, whole) in [(30, 3), (29, 2), (20, 2), (10, 1)] {
+            let limits = Limits { amf_values: most, ..Limits::default() };
+            let bytes = written(&[part; 3]);
+            let (aggregate, fault) = decode(&bytes, bytes.len() as u32, &[], &limits);
+            let clean = aggregate.messages.iter().filter(|inner| inner.fault.is_none()).count();
+            assert_eq!((aggregate.messages.len(), clean, fault), (3, whole, None), "{most}");
+        }
     }
 }
 

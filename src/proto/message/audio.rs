@@ -1,7 +1,7 @@
 //! Audio messages: type 8 (FLV 10.1 §E.4.2, Enhanced RTMP v2 "Enhanced Audio").
 
-use super::media::{self, Body, FourCc, ModEx, Multitrack};
-use crate::proto::codec::{AudioConfig, aac, flac, opus};
+use super::media::{self, Body, FourCc, ModExChain, Multitrack};
+use crate::proto::codec::{AudioConfig, aac, ac3, flac, opus};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
@@ -25,7 +25,8 @@ pub struct Audio {
     pub sample_size: Option<u8>,
     /// Channels in the legacy header.
     pub channels: Option<u8>,
-    /// The decoded sequence header, where the message is one and was kept whole.
+    /// The decoded sequence header, where the message is one and was kept whole. [`decode`](super::decode) leaves it out
+    /// of the frames of codecs without one.
     pub config: Option<Box<AudioConfig>>,
     /// The decoded channel layout of a multichannel configuration.
     pub multichannel: Option<Box<Multichannel>>,
@@ -36,7 +37,7 @@ pub struct Audio {
     /// The tracks of a multitrack message.
     pub tracks: Vec<AudioTrack>,
     /// The modifiers before the packet.
-    pub mod_ex: Vec<ModEx>,
+    pub mod_ex: ModExChain,
 }
 
 impl Audio {
@@ -53,7 +54,7 @@ impl Audio {
         data_length: 0,
         multitrack: None,
         tracks: Vec::new(),
-        mod_ex: Vec::new(),
+        mod_ex: ModExChain::EMPTY,
     };
 }
 
@@ -68,6 +69,8 @@ pub struct AudioTrack {
     pub config: Option<Box<AudioConfig>>,
     /// Its decoded channel layout.
     pub multichannel: Option<Box<Multichannel>>,
+    /// Where its data begins, in bytes from the start of the payload.
+    pub data_offset: usize,
     /// Bytes of its data.
     pub data_length: usize,
 }
@@ -177,6 +180,7 @@ fn enhanced(c: &mut Cursor<'_>, packet: u8, length: usize, audio: &mut Audio) ->
             codec,
             config,
             multichannel,
+            data_offset: part.body.at,
             data_length: part.body.length,
         });
         fault
@@ -204,6 +208,10 @@ impl Content {
                     // An empty one is allowed: the channels are then told by a multichannel configuration.
                     Some(AudioCodec::Opus) if body.length > 0 => opus::decode(body.bytes),
                     Some(AudioCodec::Flac) => flac::decode(body.bytes),
+                    // The specification has none for these, so an empty one is what one expects.
+                    Some(codec @ (AudioCodec::Ac3 | AudioCodec::Eac3)) if body.length > 0 => {
+                        ac3::decode_start(body.bytes, codec == AudioCodec::Eac3)
+                    }
                     _ => (AudioConfig::default(), None),
                 };
                 content.config = (config != AudioConfig::default()).then(|| Box::new(config));

@@ -98,6 +98,23 @@ impl AudioCodec {
         }
     }
 
+    /// Samples per second of a codec that has only one rate, which the tag header's word cannot say (FLV 10.1
+    /// §E.4.2.1).
+    #[must_use]
+    pub const fn fixed_rate(self) -> Option<u32> {
+        match self {
+            Self::Nellymoser8k | Self::G711a | Self::G711u | Self::Mp38k => Some(8000),
+            Self::Nellymoser16k | Self::Speex => Some(16_000),
+            _ => None,
+        }
+    }
+
+    /// Whether the header of each frame says what other codecs have a configuration record for.
+    #[must_use]
+    pub const fn describes_itself(self) -> bool {
+        matches!(self, Self::Mp3 | Self::Mp38k | Self::Ac3 | Self::Eac3)
+    }
+
     /// The name in the output; `None` where the output has the number or the FourCC.
     #[must_use]
     pub fn as_str(self) -> Option<&'static str> {

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::media::ModEx;
 use super::*;
 
 fn decode(head: &[u8], length: usize) -> (Audio, Option<Fault>) {
@@ -59,7 +60,7 @@ fn rows() -> Vec<(&'static [u8], Audio)> {
         (
             b"\x97\x02\x01\x02\x03\x01Opus",
             Audio {
-                mod_ex: vec![ModEx::TimestampOffsetNano { nanoseconds: 0x01_0203 }],
+                mod_ex: vec![ModEx::TimestampOffsetNano { nanoseconds: 0x01_0203 }].into(),
                 ..ex(C::Opus, P::CodedFrames)
             },
         ),
@@ -69,7 +70,8 @@ fn rows() -> Vec<(&'static [u8], Audio)> {
                 mod_ex: vec![
                     ModEx::Other { kind: 2, data: Box::new([9]) },
                     ModEx::TimestampOffsetNano { nanoseconds: 1 },
-                ],
+                ]
+                .into(),
                 ..ex(C::Opus, P::CodedFrames)
             },
         ),
@@ -107,7 +109,7 @@ fn a_timestamp_modifier_may_have_more_than_three_bytes() {
         fault,
         Some(Fault::broken(1, "ModEx timestamp offset", "has fewer than three bytes"))
     );
-    assert_eq!(audio.mod_ex, [ModEx::Other { kind: 0, data: Box::new([0, 0]) }]);
+    assert_eq!(*audio.mod_ex, [ModEx::Other { kind: 0, data: Box::new([0, 0]) }]);
 }
 
 #[test]
@@ -150,6 +152,9 @@ fn sequence_headers_are_decoded_where_they_are_whole() {
     assert_eq!(decode(opus, opus.len()).0.config.unwrap().channels, Some(2));
     assert_eq!(decode(b"\x90Opus", 5).1, None, "an empty Opus header is allowed");
     assert!(decode(b"\x90fLaC", 5).1.is_some());
+    assert_eq!(decode(b"\x90ac-3", 5).1, None, "AC-3 has none");
+    let (audio, fault) = decode(b"\x90ac-3\x10\x3d\xc0", 8);
+    assert_eq!((audio.config.unwrap().channels, fault), (Some(6), None));
     for head in [&opus[..], &[0xaf, 0], &[0xaf], b"\x95", b"\x94", b"\x97\x02\0"] {
         assert!(wants_whole(head), "{head:02x?}");
     }

@@ -95,15 +95,49 @@ impl ModEx {
     }
 }
 
+/// The modifiers before a packet, in wire order. Nearly always there are none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModExChain(Option<Box<[ModEx]>>);
+
+impl ModExChain {
+    /// No modifiers.
+    pub const EMPTY: Self = Self(None);
+}
+
+impl From<Vec<ModEx>> for ModExChain {
+    fn from(chain: Vec<ModEx>) -> Self {
+        Self((!chain.is_empty()).then(|| chain.into()))
+    }
+}
+
+impl core::ops::Deref for ModExChain {
+    type Target = [ModEx];
+
+    fn deref(&self) -> &[ModEx] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
 /// The packet type that announces a modifier, in audio and in video.
 const MOD_EX: u8 = 7;
 
 /// Reads the modifiers that `packet` announces; the result is the packet type behind them.
+#[inline]
 pub(super) fn read_mod_ex(
     c: &mut Cursor<'_>,
-    mut packet: u8,
-    chain: &mut Vec<ModEx>,
+    packet: u8,
+    chain: &mut ModExChain,
 ) -> Result<u8, Fault> {
+    if packet != MOD_EX {
+        return Ok(packet);
+    }
+    let mut found = Vec::new();
+    let packet = read_chain(c, packet, &mut found);
+    *chain = found.into();
+    packet
+}
+
+fn read_chain(c: &mut Cursor<'_>, mut packet: u8, chain: &mut Vec<ModEx>) -> Result<u8, Fault> {
     while packet == MOD_EX {
         let at = c.offset();
         let mut size = usize::from(c.u8("ModEx size")?) + 1;
@@ -304,9 +338,9 @@ mod tests {
             assert_eq!(behind_mod_ex(&out, out[0] & 0xf), Some(1));
             assert_eq!(behind_mod_ex(&out[..out.len() - 1], 7), None);
             let mut c = Cursor::new(&out[1..]);
-            let mut read = Vec::new();
+            let mut read = ModExChain::default();
             assert_eq!(read_mod_ex(&mut c, 7, &mut read), Ok(1));
-            assert_eq!((read.as_slice(), c.remaining()), (&chain[..], 0), "{len} bytes");
+            assert_eq!((&*read, c.remaining()), (&chain[..], 0), "{len} bytes");
         }
         for data in [vec![], vec![0; 65_537]] {
             assert!(!write_mod_ex(

@@ -13,6 +13,7 @@ mod media;
 mod shared_object;
 mod user_control;
 mod video;
+mod video_metadata;
 mod video_names;
 
 pub use aggregate::{Aggregate, InnerMessage};
@@ -20,7 +21,7 @@ pub use audio::{Audio, AudioCodec, AudioPacketType, AudioTrack, ChannelOrder, Mu
 pub use command::Command;
 pub use control::{Control, LimitType};
 pub use data::Data;
-pub use media::{FourCc, ModEx, Multitrack};
+pub use media::{FourCc, ModEx, ModExChain, Multitrack};
 pub use shared_object::{SharedObject, SharedObjectChange, SharedObjectEvent};
 pub use user_control::{EventType, SwfVerification, UserControl};
 pub use video::{FrameType, Video, VideoCodec, VideoCommand, VideoPacketType, VideoTrack};
@@ -171,7 +172,7 @@ pub fn decode_into(
         Kind::Video => {
             *body = Body::Video(Video::EMPTY);
             let Body::Video(video) = body else { return None };
-            video::decode(payload, length as usize, video)
+            video::decode(payload, length as usize, limits, video)
         }
         _ => decode_rare(type_id, payload, length, limits, body),
     }

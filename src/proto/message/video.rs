@@ -1,7 +1,10 @@
 //! Video messages: type 9 (FLV 10.1 §E.4.3, Enhanced RTMP v2 "Enhanced Video").
 
-use super::media::{self, Body, FourCc, ModEx, Multitrack};
-use crate::proto::codec::{VideoConfig, av1, avc, hevc, vp};
+use super::media::{self, Body, FourCc, ModExChain, Multitrack};
+use super::video_metadata;
+use crate::Limits;
+use crate::proto::amf::Value;
+use crate::proto::codec::{VideoConfig, av1, avc, hevc, vp, vvc};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
@@ -24,6 +27,8 @@ pub struct Video {
     pub command: Option<VideoCommand>,
     /// The decoded sequence header, where the message is one and was kept whole.
     pub config: Option<Box<VideoConfig>>,
+    /// What a metadata packet says of the frames that follow, as one object: `colorInfo`.
+    pub metadata: Option<Box<Value>>,
     /// Bytes behind the headers; of a multitrack message, behind those of its tracks.
     pub data_length: usize,
     /// How its tracks are laid out, where it is a multitrack message.
@@ -31,7 +36,7 @@ pub struct Video {
     /// The tracks of a multitrack message.
     pub tracks: Vec<VideoTrack>,
     /// The modifiers before the packet.
-    pub mod_ex: Vec<ModEx>,
+    pub mod_ex: ModExChain,
 }
 
 impl Video {
@@ -44,10 +49,11 @@ impl Video {
         composition_time: None,
         command: None,
         config: None,
+        metadata: None,
         data_length: 0,
         multitrack: None,
         tracks: Vec::new(),
-        mod_ex: Vec::new(),
+        mod_ex: ModExChain::EMPTY,
     };
 }
 
@@ -62,17 +68,26 @@ pub struct VideoTrack {
     pub composition_time: Option<i32>,
     /// Its decoded sequence header.
     pub config: Option<Box<VideoConfig>>,
-    /// Bytes of its data, behind the composition time.
+    /// What its metadata packet says.
+    pub metadata: Option<Box<Value>>,
+    /// Where its data begins, in bytes from the start of the payload, behind the composition time.
+    pub data_offset: usize,
+    /// Bytes of its data.
     pub data_length: usize,
 }
 
 /// Decodes the header of a video message of `length` bytes, of which `head` are the first, into an empty `video`.
 /// Sequence headers, metadata and the tracks behind the first need more than a header: see [`wants_whole`].
 #[must_use]
-pub(super) fn decode(head: &[u8], length: usize, video: &mut Video) -> Option<Fault> {
+pub(super) fn decode(
+    head: &[u8],
+    length: usize,
+    limits: &Limits,
+    video: &mut Video,
+) -> Option<Fault> {
     let head = &head[..head.len().min(length)];
     let mut c = Cursor::new(head);
-    let fault = if length == 0 { None } else { walk(&mut c, length, video).err() };
+    let fault = if length == 0 { None } else { walk(&mut c, length, limits, video).err() };
     if video.tracks.is_empty() {
         video.data_length = length - c.offset();
     }
@@ -96,12 +111,17 @@ pub(super) fn wants_whole(head: &[u8]) -> bool {
     }
 }
 
-fn walk(c: &mut Cursor<'_>, length: usize, video: &mut Video) -> Result<(), Fault> {
+fn walk(
+    c: &mut Cursor<'_>,
+    length: usize,
+    limits: &Limits,
+    video: &mut Video,
+) -> Result<(), Fault> {
     let first = c.u8("video tag header")?;
     let frame = FrameType::from_number(first >> 4 & 7);
     if first & 0x80 != 0 {
         video.enhanced = true;
-        return enhanced(c, frame, first & 0xf, length, video);
+        return enhanced(c, frame, first & 0xf, length, limits, video);
     }
     video.frame_type = Some(frame);
     let codec = VideoCodec::from_number(first & 0xf);
@@ -127,8 +147,8 @@ fn walk(c: &mut Cursor<'_>, length: usize, video: &mut Video) -> Result<(), Faul
     if packet != VideoPacketType::SequenceStart {
         return Ok(()); // as nearly every message: frames have nothing to decode
     }
-    let (config, fault) = read_config(packet, video.codec, Body::rest(c, length));
-    video.config = config;
+    let (content, fault) = Content::read(packet, video.codec, Body::rest(c, length), limits);
+    video.config = content.config;
     fault.map_or(Ok(()), Err)
 }
 
@@ -137,16 +157,19 @@ fn enhanced(
     frame: FrameType,
     packet: u8,
     length: usize,
+    limits: &Limits,
     video: &mut Video,
 ) -> Result<(), Fault> {
     let number = media::read_mod_ex(c, packet, &mut video.mod_ex);
     let packet =
         number.as_ref().map_or(VideoPacketType::Other(packet), |n| VideoPacketType::enhanced(*n));
-    if packet != VideoPacketType::Metadata {
+    // Software writes metadata of a track with the frame type of a command. A command is one byte, and tracks are more.
+    let tracks_metadata = number == Ok(6) && matches!(c.rest(), [inner, _, ..] if inner & 0xf == 4);
+    if packet != VideoPacketType::Metadata && !tracks_metadata {
         video.frame_type = Some(frame);
     }
     let number = number?;
-    if frame == FrameType::Command && packet != VideoPacketType::Metadata {
+    if frame == FrameType::Command && packet != VideoPacketType::Metadata && !tracks_metadata {
         video.command = Some(VideoCommand::from_number(c.u8("video command")?));
         return Ok(());
     }
@@ -156,8 +179,9 @@ fn enhanced(
         if has_composition_time(packet, video.codec) {
             video.composition_time = Some(c.i24("composition time")?);
         }
-        let (config, fault) = read_config(packet, video.codec, Body::rest(c, length));
-        video.config = config;
+        let (content, fault) = Content::read(packet, video.codec, Body::rest(c, length), limits);
+        video.config = content.config;
+        video.metadata = content.metadata;
         return fault.map_or(Ok(()), Err);
     }
     let at = c.offset();
@@ -187,10 +211,18 @@ fn enhanced(
         } else {
             (None, None)
         };
-        let (config, fault) = read_config(packet, codec, part.body);
-        let data_length = part.body.length;
+        let (Content { config, metadata }, fault) = Content::read(packet, codec, part.body, limits);
+        let Body { at: data_offset, length: data_length, .. } = part.body;
         *total += data_length;
-        tracks.push(VideoTrack { track: part.track, codec, composition_time, config, data_length });
+        tracks.push(VideoTrack {
+            track: part.track,
+            codec,
+            composition_time,
+            config,
+            metadata,
+            data_offset,
+            data_length,
+        });
         short.or(fault)
     })
 }
@@ -198,11 +230,7 @@ fn enhanced(
 /// Whether an enhanced packet has a composition time (Enhanced RTMP v2, "Enhanced Video").
 fn has_composition_time(packet: VideoPacketType, codec: Option<VideoCodec>) -> bool {
     packet == VideoPacketType::CodedFrames
-        && match codec {
-            Some(VideoCodec::Avc | VideoCodec::Hevc) => true,
-            Some(VideoCodec::FourCc(fourcc)) => fourcc.0 == *b"vvc1",
-            _ => false,
-        }
+        && matches!(codec, Some(VideoCodec::Avc | VideoCodec::Hevc | VideoCodec::Vvc))
 }
 
 /// Takes the composition time off a track's body.
@@ -213,24 +241,55 @@ fn take_composition_time(body: &mut Body<'_>) -> Result<i32, Fault> {
     Ok(time)
 }
 
-/// The configuration in a sequence header that was kept whole.
-fn read_config(
-    packet: VideoPacketType,
-    codec: Option<VideoCodec>,
-    body: Body<'_>,
-) -> (Option<Box<VideoConfig>>, Option<Fault>) {
-    if packet != VideoPacketType::SequenceStart || !body.is_whole() {
-        return (None, None);
+/// What is decoded of a body.
+#[derive(Default)]
+struct Content {
+    config: Option<Box<VideoConfig>>,
+    metadata: Option<Box<Value>>,
+}
+
+impl Content {
+    /// The configuration or metadata in a body that was kept whole.
+    #[inline]
+    fn read(
+        packet: VideoPacketType,
+        codec: Option<VideoCodec>,
+        body: Body<'_>,
+        limits: &Limits,
+    ) -> (Self, Option<Fault>) {
+        use VideoPacketType::{Metadata, Mpeg2TsSequenceStart, SequenceStart};
+        if !matches!(packet, SequenceStart | Metadata | Mpeg2TsSequenceStart) || !body.is_whole() {
+            return (Self::default(), None);
+        }
+        let (content, fault) = Self::decode(packet, codec, body.bytes, limits);
+        (content, fault.map(|fault| fault.rebased(body.at)))
     }
-    let (config, fault) = match codec {
-        Some(VideoCodec::Avc) => avc::decode(body.bytes),
-        Some(VideoCodec::Hevc) => hevc::decode(body.bytes),
-        Some(VideoCodec::Av1) => av1::decode(body.bytes),
-        Some(VideoCodec::Vp8 | VideoCodec::Vp9) => vp::decode(body.bytes),
-        _ => return (None, None),
-    };
-    let config = (config != VideoConfig::default()).then(|| Box::new(config));
-    (config, fault.map(|fault| fault.rebased(body.at)))
+
+    #[cold]
+    fn decode(
+        packet: VideoPacketType,
+        codec: Option<VideoCodec>,
+        body: &[u8],
+        limits: &Limits,
+    ) -> (Self, Option<Fault>) {
+        if packet == VideoPacketType::Metadata {
+            let (value, fault) = video_metadata::decode(body, limits);
+            return (Self { config: None, metadata: Some(Box::new(value)) }, fault);
+        }
+        let ts = packet == VideoPacketType::Mpeg2TsSequenceStart;
+        let (config, fault) = match codec {
+            Some(VideoCodec::Av1) if ts => av1::decode_descriptor(body),
+            _ if ts => return (Self::default(), None),
+            Some(VideoCodec::Avc) => avc::decode(body),
+            Some(VideoCodec::Hevc) => hevc::decode(body),
+            Some(VideoCodec::Vvc) => vvc::decode(body),
+            Some(VideoCodec::Av1) => av1::decode(body),
+            Some(VideoCodec::Vp8 | VideoCodec::Vp9) => vp::decode(body),
+            _ => return (Self::default(), None),
+        };
+        let config = (config != VideoConfig::default()).then(|| Box::new(config));
+        (Self { config, metadata: None }, fault)
+    }
 }
 
 impl Video {

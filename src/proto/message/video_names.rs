@@ -19,14 +19,20 @@ pub enum VideoCodec {
     ScreenVideo2,
     /// 7 and `avc1`.
     Avc,
-    /// `hvc1`, and 12, which no specification assigns but much software uses with AVC's layout.
+    /// `hvc1`, and 12.
+    ///
+    /// No specification assigns the numbers from 12 to 15. Content networks use them with AVC's layout: 12 for HEVC
+    /// (CDN-Union/H265 on GitHub), 13 for AV1 (SRS, ossrs/srs, too), 14 and 15 for VP8 and VP9
+    /// (runner365/ffmpeg_rtmp_h265). On 14 they do not all agree.
     Hevc,
-    /// `av01`.
+    /// `av01`, and 13 as for [`Hevc`](Self::Hevc).
     Av1,
-    /// `vp08`.
+    /// `vp08`, and 14 as for [`Hevc`](Self::Hevc).
     Vp8,
-    /// `vp09`.
+    /// `vp09`, and 15 as for [`Hevc`](Self::Hevc).
     Vp9,
+    /// `vvc1`.
+    Vvc,
     /// A legacy number without a name.
     Number(u8),
     /// Another FourCC.
@@ -36,7 +42,7 @@ pub enum VideoCodec {
 /// A codec, its name in the output, its legacy number and its FourCC.
 type CodecRow = (VideoCodec, &'static str, Option<u8>, Option<&'static [u8; 4]>);
 
-const CODECS: [CodecRow; 10] = [
+const CODECS: [CodecRow; 11] = [
     (VideoCodec::H263, "h263", Some(2), None),
     (VideoCodec::ScreenVideo, "screen_video", Some(3), None),
     (VideoCodec::Vp6, "vp6", Some(4), None),
@@ -44,9 +50,10 @@ const CODECS: [CodecRow; 10] = [
     (VideoCodec::ScreenVideo2, "screen_video_2", Some(6), None),
     (VideoCodec::Avc, "avc", Some(7), Some(b"avc1")),
     (VideoCodec::Hevc, "hevc", Some(12), Some(b"hvc1")),
-    (VideoCodec::Av1, "av1", None, Some(b"av01")),
-    (VideoCodec::Vp8, "vp8", None, Some(b"vp08")),
-    (VideoCodec::Vp9, "vp9", None, Some(b"vp09")),
+    (VideoCodec::Av1, "av1", Some(13), Some(b"av01")),
+    (VideoCodec::Vp8, "vp8", Some(14), Some(b"vp08")),
+    (VideoCodec::Vp9, "vp9", Some(15), Some(b"vp09")),
+    (VideoCodec::Vvc, "vvc1", None, Some(b"vvc1")),
 ];
 
 impl VideoCodec {
@@ -89,7 +96,7 @@ impl VideoCodec {
     /// Whether a legacy header goes on with a packet type and a composition time.
     #[must_use]
     pub const fn has_packet_type(self) -> bool {
-        matches!(self, Self::Avc | Self::Hevc)
+        matches!(self, Self::Avc | Self::Hevc | Self::Av1 | Self::Vp8 | Self::Vp9)
     }
 }
 
