@@ -54,6 +54,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Wait for more at the end of the last file, until Ctrl-C')
             [CompletionResult]::new('--chunks', '--chunks', [CompletionResultType]::ParameterName, 'Also print each chunk')
             [CompletionResult]::new('--frames', '--frames', [CompletionResultType]::ParameterName, 'In tables, a row per audio or video frame instead of one per track and second')
+            [CompletionResult]::new('--bitstream', '--bitstream', [CompletionResultType]::ParameterName, 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)')
             [CompletionResult]::new('--show-keys', '--show-keys', [CompletionResultType]::ParameterName, 'Show stream keys, tokens and passwords as sent; they are masked otherwise')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Less on standard error')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Less on standard error')

@@ -66,7 +66,7 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__decode)
-            opts="-f -o -q -v -h --files-from --follow --port --key-log --decode-as --format --output --only --skip --connection --direction --chunks --frames --payload --payload-bytes --show-keys --write-flv --write-pcapng --fail-on --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --files-from --follow --port --key-log --decode-as --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --fail-on --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

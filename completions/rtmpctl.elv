@@ -50,6 +50,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand --follow 'Wait for more at the end of the last file, until Ctrl-C'
             cand --chunks 'Also print each chunk'
             cand --frames 'In tables, a row per audio or video frame instead of one per track and second'
+            cand --bitstream 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
             cand --show-keys 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
             cand -q 'Less on standard error'
             cand --quiet 'Less on standard error'

@@ -101,6 +101,7 @@ never\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l follow -d 'Wait for more at the end of the last file, until Ctrl-C'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l chunks -d 'Also print each chunk'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l bitstream -d 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s q -l quiet -d 'Less on standard error'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s v -l verbose -d 'More on standard error'

@@ -30,7 +30,8 @@ const fn row(
 const TABLE: &[Row] = &[
     row("limits", &[], &[]),
 
-    // RTMP itself. Inside it: types, fault, cursor <- handshake, chunk, codec, amf <- message. No arrow back.
+    // RTMP itself. Inside it: types, fault, cursor <- handshake, chunk, codec, amf <- message, and codec <- bitstream.
+    // No arrow back.
     row("proto", &[], &[]),
     row("proto::types", &[], &[]),
     row("proto::fault", &[], &[]),
@@ -40,6 +41,7 @@ const TABLE: &[Row] = &[
     row("proto::handshake::digest", &["proto::handshake"], &["hmac", "sha2"]),
     row("proto::chunk", &["Limits", "proto::Span"], &[]),
     row("proto::codec", &["proto::fault", "proto::cursor"], &[]),
+    row("proto::bitstream", &["Limits", "proto::fault", "proto::codec"], &[]),
     row("proto::amf", &["Limits", "proto::fault", "proto::cursor"], &[]),
     row("proto::message", &["Limits", "proto::fault", "proto::cursor", "proto::amf", "proto::codec"], &[]),
 

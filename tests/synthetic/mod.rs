@@ -645,13 +645,15 @@ fn bitstreams(lines: &mut Lines) {
     let vvc: Vec<u8> = (0..32).flat_map(|kind| nal(&[0, kind << 3 | 1])).collect();
     let obus: Vec<u8> = (0..16).flat_map(|kind| [kind << 3 | 2, 1, 0x10]).collect();
     all.extend([(Format::Avc, avc), (Format::Hevc, hevc), (Format::Vvc, vvc), (Format::Av1, obus)]);
-    let mut messages = vec![0x4e, 1];
-    for kind in 0..200 {
-        messages.extend([kind, 24]);
-        messages.extend([0x7f; 23]);
-        messages.push(0x11);
+    for first in (0..200).step_by(25) {
+        let mut messages = vec![0x4e, 1];
+        for kind in first..first + 25 {
+            messages.extend([kind, 24]);
+            messages.extend([0x7f; 23]);
+            messages.push(0x11);
+        }
+        all.push((Format::Hevc, nal(&messages)));
     }
-    all.push((Format::Hevc, nal(&messages)));
     let captions = b"\x06\x04\x09\xb5\0\x31GA94\x03\xc3\x04\x03\xb5\0\x3c\x04\x01\xb4\x05\x13uuid of 16 bytestxt\x80";
     all.push((Format::Avc, nal(captions)));
     all.push((Format::Avc, b"\0\0\0\x01\x65\0\0\x01\x41".to_vec()));
