@@ -509,6 +509,7 @@ fn audio_bodies() -> Vec<Audio> {
         bit_rate: Some(u32::MAX),
         frame_samples: Some(1536),
         pre_skip: Some(u16::MAX),
+        signature: Some(false),
     };
     let orders = [
         ChannelOrder::Unspecified,

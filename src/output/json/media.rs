@@ -248,5 +248,8 @@ pub(super) fn write_audio_config(line: &mut Line<'_>, config: &AudioConfig) {
     line.maybe("bit_rate", config.bit_rate);
     line.maybe("frame_samples", config.frame_samples);
     line.maybe("pre_skip", config.pre_skip);
+    if let Some(signature) = config.signature {
+        line.boolean("signature", signature);
+    }
     line.shut();
 }

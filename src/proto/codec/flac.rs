@@ -1,4 +1,5 @@
-//! FLAC: the signature and the STREAMINFO block (RFC 9639 §8.2).
+//! FLAC: the signature and the STREAMINFO block (RFC 9639 §8.2). Enhanced RTMP asks for both, and ffmpeg sends the bare
+//! content of the block: 34 bytes.
 
 use super::AudioConfig;
 use super::bits::Bits;
@@ -14,8 +15,15 @@ pub fn decode(record: &[u8]) -> (AudioConfig, Option<Fault>) {
 }
 
 fn walk(record: &[u8], config: &mut AudioConfig) -> Result<(), Fault> {
+    const STREAM_INFO: usize = 34;
     let mut c = Cursor::new(record);
+    let bare = record.len() == STREAM_INFO && !record.starts_with(b"fLaC");
+    config.signature = (!record.is_empty()).then_some(!bare);
+    if bare {
+        return stream_info(&mut c, config);
+    }
     if c.take(4, "FLAC signature")? != b"fLaC" {
+        config.signature = Some(false);
         return Err(Fault::broken(0, "FLAC signature", "is not fLaC"));
     }
     let kind = c.u8("FLAC metadata block type")? & 0x7f;
@@ -23,6 +31,10 @@ fn walk(record: &[u8], config: &mut AudioConfig) -> Result<(), Fault> {
         return Err(Fault::invalid(4, "FLAC metadata block type", u64::from(kind)));
     }
     c.u24("FLAC metadata block length")?;
+    stream_info(&mut c, config)
+}
+
+fn stream_info(c: &mut Cursor<'_>, config: &mut AudioConfig) -> Result<(), Fault> {
     let (least, most) = (c.u16("FLAC block size")?, c.u16("FLAC block size")?);
     config.frame_samples = (least == most).then_some(u32::from(least));
     c.take(6, "FLAC frame sizes")?;
@@ -60,6 +72,9 @@ mod tests {
             assert!(fault.is_some_and(|f| f.offset <= cut));
             assert_eq!(config.bit_depth.is_some(), cut >= 22);
         }
+        let (bare, fault) = decode(&record[8..]);
+        assert_eq!((bare.sample_rate, bare.signature, fault), (Some(48_000), Some(false), None));
+        assert_eq!(config.signature, Some(true));
         assert!(decode(b"OggS").1.is_some());
         assert!(decode(b"fLaC\x84\0\0\x22").1.is_some(), "a comment block first");
     }

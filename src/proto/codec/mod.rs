@@ -87,6 +87,8 @@ pub struct AudioConfig {
     pub frame_samples: Option<u32>,
     /// Samples at 48 kHz that a decoder drops at the start: Opus.
     pub pre_skip: Option<u16>,
+    /// Whether the record begins with the signature that belongs there: FLAC.
+    pub signature: Option<bool>,
 }
 
 /// A level; its display is what people write, `4.1` or AVC's `1b`.
