@@ -13,20 +13,22 @@ use rtmpctl::inspect::{
 use rtmpctl::output::payload::Shown;
 use rtmpctl::output::{json, redact::Redactor};
 use rtmpctl::proto::amf::{Budget, amf0, amf3};
+use rtmpctl::proto::bitstream::{Bitstream, Context, Format};
 use rtmpctl::proto::chunk::{self, HEAD, Inherited, Keep, Resume};
 use rtmpctl::proto::cursor::Cursor;
-use rtmpctl::proto::message::{Body, Kind};
+use rtmpctl::proto::message::{Body, Kind, Video};
 use rtmpctl::proto::{Direction, Span, codec, handshake, message};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const ALL: [(&str, Target); 19] = [
+pub const ALL: [(&str, Target); 20] = [
     ("aggregate", aggregate),
     ("amf0", amf0),
     ("amf3", amf3),
     ("audio", audio),
+    ("bitstream", bitstream),
     ("chunk", chunk),
     ("codec", codec),
     ("decode", decode),
@@ -158,7 +160,7 @@ pub fn message(data: &[u8]) {
     let limits = Limits::default();
     let (body, fault) = message::decode(type_id, payload, payload.len() as u32, &limits);
     assert!(fault.as_ref().is_none_or(|fault| fault.offset <= payload.len()));
-    shown(type_id, &body, payload, &[]);
+    shown(type_id, &body, &[], payload, &[]);
     let mut out = Vec::new();
     match &body {
         Body::Command(command) => {
@@ -208,11 +210,17 @@ pub fn aggregate(data: &[u8]) {
         assert!(inner.payload.start <= inner.payload.end && inner.payload.end <= payload.len());
         assert!(inner.missing.iter().all(|hole| hole.end <= inner.payload.len()));
     }
-    shown(22, &Body::Aggregate(Box::new(aggregate)), payload, missing);
+    shown(22, &Body::Aggregate(Box::new(aggregate)), &[], payload, missing);
 }
 
 /// A message as the command prints it.
-fn shown(type_id: u8, body: &Body, payload: &[u8], missing: &[core::ops::Range<usize>]) {
+fn shown(
+    type_id: u8,
+    body: &Body,
+    bitstreams: &[Option<Bitstream>],
+    payload: &[u8],
+    missing: &[core::ops::Range<usize>],
+) {
     let holes: Vec<Span> = missing
         .iter()
         .map(|hole| Span { start: hole.start as u64, end: hole.end as u64 })
@@ -234,7 +242,7 @@ fn shown(type_id: u8, body: &Body, payload: &[u8], missing: &[core::ops::Range<u
         raw: &raw,
         kind: Kind::of(type_id),
         body,
-        bitstreams: &[],
+        bitstreams,
         encrypted: false,
         malformed: None,
         reply_to: None,
@@ -255,15 +263,47 @@ fn shown(type_id: u8, body: &Body, payload: &[u8], missing: &[core::ops::Range<u
 /// A codec's configuration record.
 pub fn codec(data: &[u8]) {
     let (kind, record) = choose(data);
-    match kind % 7 {
+    match kind % 12 {
         0 => drop(codec::aac::decode(record)),
         1 => drop(codec::av1::decode(record)),
-        2 => drop(codec::avc::decode(record)),
+        2 => drop((codec::avc::decode(record), codec::avc::picture_timing(record))),
         3 => drop(codec::flac::decode(record)),
         4 => drop(codec::hevc::decode(record)),
         5 => drop(codec::opus::decode(record)),
-        _ => drop(codec::vp::decode(record)),
+        6 => drop(codec::vp::decode(record)),
+        7 => drop(codec::vvc::decode(record)),
+        8 => drop((codec::ac3::decode(record), codec::ac3::decode_start(record, true))),
+        9 => drop(codec::mpeg_audio::decode(record)),
+        10 => drop(codec::av1::decode_descriptor(record)),
+        _ => drop(codec::ac3::decode_start(record, false)),
     }
+}
+
+/// A video frame to what it is made of, and that to a line.
+pub fn bitstream(data: &[u8]) {
+    const FORMATS: [Format; 10] = [
+        Format::Avc,
+        Format::Hevc,
+        Format::Vvc,
+        Format::Av1,
+        Format::Vp8,
+        Format::Vp9,
+        Format::H263,
+        Format::ScreenVideo,
+        Format::Vp6,
+        Format::Vp6Alpha,
+    ];
+    let (kind, frame) = choose(data);
+    let format = FORMATS[usize::from(kind) % FORMATS.len()];
+    let limits = Limits { frame_units: 20, frame_messages: 5, ..Limits::default() };
+    let mut context = Context::default();
+    if kind >= 0x80 {
+        context.learn(format, frame);
+    }
+    let found = Bitstream::walk(format, frame, &mut context, &limits);
+    assert!(found.fault.as_ref().is_none_or(|fault| fault.offset <= frame.len()));
+    assert!(found.units.len() <= 20 && found.messages.len() <= 5);
+    shown(9, &Body::Video(Video::default()), &[Some(found)], &[], &[]);
 }
 
 /// A capture file.
@@ -504,8 +544,10 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
     let from_start = settings & 1 != 0;
     let transport = Transport::Rtmp;
     let opened = Opened { client: address, server: address, from_start, transport };
-    let mut inspector =
-        Inspector::new(Options { chunks: settings & 2 != 0, ..Options::default() }, limits);
+    let mut inspector = Inspector::new(
+        Options { chunks: settings & 2 != 0, whole_media: false, bitstream: settings & 0x80 != 0 },
+        limits,
+    );
     let mut feed =
         |traffic: Traffic<'_>| inspector.feed(&traffic, &mut |record| show.record(record));
     feed(Traffic::Opened { flow: 1, place, opened });

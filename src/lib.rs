@@ -66,7 +66,7 @@
 //! | `cli` | arguments, wiring, exit statuses (feature `cli`) | all of the above |
 //!
 //! Inside `proto` the order is `types`, `fault`, `cursor`; then `handshake`, `chunk`, `codec` and `amf`, which do not
-//! know each other; then `message`. Only `cli` names clap and tokio. `tests/layers.rs` is the exact table and fails
+//! know each other; then `bitstream`, which knows `codec`, and `message`. Only `cli` names clap and tokio. `tests/layers.rs` is the exact table and fails
 //! on an import that is not in it. Without the feature `cli` there is no terminal code: `default-features = false`.
 //!
 //! # Specifications
@@ -81,7 +81,8 @@
 //! | TLS 1.3 (RFC 8446), 1.2 and before, seen from outside with their secrets | [`capture::tls`] |
 //! | AMF 0 | [`proto::amf::amf0`] |
 //! | AMF 3 | [`proto::amf::amf3`] |
-//! | Codec configuration records: ISO/IEC 14496-15 and 14496-3, AV1 and VP in ISOBMFF, RFC 7845, RFC 9639 | [`proto::codec`] |
+//! | Codec configuration records: ISO/IEC 14496-15 and 14496-3, AV1 and VP in ISOBMFF, RFC 7845, RFC 9639; frame headers of MP3, AC-3, VP8, VP9, H.263, VP6 | [`proto::codec`] |
+//! | What frames are made of: ITU-T H.264, H.265, H.266, AV1, VP9; supplemental enhancement information | [`proto::bitstream`] |
 //!
 //! `docs/coverage.md` says what of each is covered, and which test shows it.
 //!

@@ -78,46 +78,23 @@ sources() {
         -threads 1 -profile:v high -pix_fmt yuv420p -bf 2 -g 15 -b:v 60k -maxrate 80k -bufsize 80k -c:a aac -b:a 16k -ac 1 "$tmp/small.flv"
 }
 
-clip() { # FILE FFMPEG-ARRAY-NAME [OPTION...]: a second of 64x48 or of a tone, as its options say
-    local file=$tmp/$1 program=$2[@]
-    shift 2
-    "${!program}" "$@" -t 1 -f flv "$file"
-}
-video_clips=(avc av1 vp9 vvc hevc-hdr h263 screen screen-2)
-audio_clips=(aac-51 mp3 mp3-48k opus flac ac3 eac3 speex g711a g711u adpcm pcm-8 pcm-16 nelly-8k nelly-16k nelly-22k)
-codec_clips() {
-    local picture=(-f lavfi -i testsrc2=size=64x48:rate=25) tone=(-f lavfi -i sine=frequency=440:sample_rate=48000)
-    local x265=log-level=error:pools=1 rate
-    # B-frames, an open group of pictures, and what an application put beside the picture
-    clip avc.clip.flv new "${picture[@]}" -c:v libx264 -threads 1 -bf 2 -g 10 -x264-params open-gop=1:slices=2 -pix_fmt yuv420p \
-        -bsf:v h264_metadata=sei_user_data=6e2f1b8a4c5d4e3f9a0b1c2d3e4f5a6b+hello
-    SVT_LOG=1 clip av1.clip.flv new "${picture[@]}" -loglevel fatal -c:v libsvtav1 -preset 10 -g 10 -svtav1-params lp=1
-    clip vp9.clip.flv new "${picture[@]}" -c:v libvpx-vp9 -threads 1 -g 10 -auto-alt-ref 1 -lag-in-frames 16
-    clip vvc.clip.flv new "${picture[@]}" -c:v libvvenc -preset faster -threads 1
-    clip hevc-hdr.clip.flv new "${picture[@]}" -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -g 10 \
-        -vf setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=limited -x265-params \
-        "$x265:open-gop=1:hdr10=1:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
-    clip h263.clip.flv quiet "${picture[@]}" -c:v flv1 -g 10
-    clip screen.clip.flv quiet "${picture[@]}" -c:v flashsv
-    clip screen-2.clip.flv quiet "${picture[@]}" -c:v flashsv2
-    clip aac-51.clip.flv new "${tone[@]}" -af 'pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0' -c:a aac -b:a 96k
-    clip mp3.clip.flv new "${tone[@]}" -ar 44100 -ac 2 -c:a libmp3lame -b:a 64k
-    clip mp3-48k.clip.flv new "${tone[@]}" -c:a libmp3lame -b:a 48k
-    clip opus.clip.flv new "${tone[@]}" -c:a libopus -b:a 32k
-    clip flac.clip.flv new "${tone[@]}" -c:a flac
-    clip ac3.clip.flv new "${tone[@]}" -c:a ac3 -b:a 64k
-    clip eac3.clip.flv new "${tone[@]}" -c:a eac3 -b:a 64k
-    clip speex.clip.flv quiet "${tone[@]}" -ar 16000 -c:a libspeex
-    clip g711a.clip.flv quiet "${tone[@]}" -ar 8000 -c:a pcm_alaw
-    clip g711u.clip.flv quiet "${tone[@]}" -ar 8000 -c:a pcm_mulaw
-    clip adpcm.clip.flv quiet "${tone[@]}" -ar 11025 -c:a adpcm_swf
-    clip pcm-8.clip.flv quiet "${tone[@]}" -ar 11025 -c:a pcm_u8
-    clip pcm-16.clip.flv quiet "${tone[@]}" -ar 11025 -c:a pcm_s16le
-    for rate in 8000 16000 22050; do
-        clip "nelly-$((rate / 1000))k.clip.flv" quiet "${tone[@]}" -ar "$rate" -c:a nellymoser
-    done
-    clip tracks.clip.flv new "${picture[@]}" "${tone[@]}" "${picture[@]}" "${tone[@]}" -map 0 -map 1 -map 2 -map 3 -threads 1 \
-        -c:v:0 libx264 -bf 2 -c:v:1 libx265 -x265-params "$x265" -c:a:0 aac -b:a 32k -c:a:1 libopus -b:a 32k
+clip() { # NAME: makes a clip of the list
+    local name program options option words=() arguments=()
+    while read -r name program options; do
+        [[ $name == "$1" ]] || continue
+        eval "words=($options)"
+        for option in "${words[@]}"; do
+            case $option in
+            picture) arguments+=(-f lavfi -i testsrc2=size=64x48:rate=25) ;;
+            tone) arguments+=(-f lavfi -i sine=frequency=440:sample_rate=48000) ;;
+            *) arguments+=("$option") ;;
+            esac
+        done
+        [[ $program == new ]] && program=("${new[@]}") || program=("${quiet[@]}")
+        SVT_LOG=1 "${program[@]}" "${arguments[@]}" -t 1 -f flv "$tmp/$name.clip.flv"
+        return
+    done <clips
+    return 1
 }
 
 # ---------------------------------------------------------------- the server
@@ -455,7 +432,7 @@ cap_lost_in_keyframe() {
 published() {
     local file=$1 name
     shift
-    codec_clips
+    for name in "$@"; do clip "$name"; done
     server 4096
     begin "$file" lo 'tcp port 1935'
     for name in "$@"; do
@@ -467,11 +444,11 @@ published() {
 }
 
 cap_codecs_video() {
-    published codecs-video.pcap "${video_clips[@]}"
+    published codecs-video.pcap avc av1 vp9 vvc hevc-hdr h263 screen screen-2
 }
 
 cap_codecs_audio() {
-    published codecs-audio.pcap "${audio_clips[@]}"
+    published codecs-audio.pcap aac-51 mp3 mp3-48k opus flac ac3 eac3 speex g711a g711u adpcm pcm-8 pcm-16 nelly-8k nelly-16k nelly-22k
 }
 
 cap_multitrack() {

@@ -69,6 +69,81 @@ BPOST /close/s1/3 HTTP/1.1|Content-Length: 1||x
 bHTTP/1.1 404 Not Found|Content-Length: 0||
 ";
 
+/// Of each codec and packet type the first message, its record, and the first frame.
+fn media_seeds(write: &dyn Fn(&str, &str, &[u8])) {
+    use rtmpctl::inspect::{Event, Inspector};
+    use rtmpctl::proto::message::{Body, VideoPacketType as Packet};
+    /// What the targets `codec` and `bitstream` know a codec by.
+    const VIDEO: [(&str, Option<u8>, u8); 8] = [
+        ("avc", Some(2), 0),
+        ("hevc", Some(4), 1),
+        ("vvc1", Some(7), 2),
+        ("av1", Some(1), 3),
+        ("vp9", Some(6), 5),
+        ("h263", None, 6),
+        ("screen_video", None, 7),
+        ("screen_video_2", None, 7),
+    ];
+    for (name, file) in rig::captures() {
+        let stem = name.split('.').next().unwrap();
+        if !["codecs-video", "codecs-audio", "multitrack"].contains(&stem) {
+            continue;
+        }
+        let mut seen = Vec::new();
+        let options = Options { whole_media: true, ..Options::default() };
+        let mut inspector = Inspector::new(options, rtmpctl::Limits::default());
+        rig::traffic(&rig::packets(&file), &rtmpctl::Limits::default(), &mut |traffic| {
+            inspector.feed(&traffic, &mut |record| {
+                let Event::Message(message) = record.event else { return };
+                let payload = message.raw.payload;
+                let short = &payload[..payload.len().min(400)];
+                let (target, codec, packet) = match message.body {
+                    Body::Audio(audio) => {
+                        ("audio", format!("{:?}", audio.codec), format!("{:?}", audio.packet_type))
+                    }
+                    Body::Video(video) => {
+                        ("video", format!("{:?}", video.codec), format!("{:?}", video.packet_type))
+                    }
+                    _ => return,
+                };
+                let key = (target, codec, packet, short.first().copied());
+                if seen.contains(&key) {
+                    return;
+                }
+                seen.push(key);
+                write(target, &format!("{stem}-{}", seen.len()), short);
+                let Body::Video(video) = message.body else { return };
+                let data = &payload[payload.len() - video.data_length..];
+                let row = video.codec.and_then(|codec| codec.as_str());
+                let Some((codec, record, frame)) =
+                    VIDEO.iter().find(|(codec, ..)| row == Some(codec))
+                else {
+                    return;
+                };
+                match (video.packet_type, record) {
+                    (Some(Packet::SequenceStart), Some(kind)) if video.tracks.is_empty() => {
+                        write("codec", &format!("{stem}-{codec}"), &[&[*kind], data].concat());
+                        write(
+                            "bitstream",
+                            &format!("{stem}-{codec}-record"),
+                            &[&[frame + 130], data].concat(),
+                        );
+                    }
+                    (Some(Packet::CodedFrames | Packet::CodedFramesX | Packet::Raw), _) => {
+                        let data = &data[..data.len().min(1500)];
+                        write(
+                            "bitstream",
+                            &format!("{stem}-{codec}-{}", seen.len()),
+                            &[&[*frame], data].concat(),
+                        );
+                    }
+                    _ => {}
+                }
+            });
+        });
+    }
+}
+
 /// The seeds are cut from the captures in testdata. `UPDATE_GOLDEN=1` writes them anew where those have changed.
 #[test]
 fn the_seeds_are_pieces_of_the_captures() {
@@ -184,6 +259,7 @@ fn the_seeds_are_pieces_of_the_captures() {
             write(kind, &format!("{stem}-inside"), &bytes[3_073..bytes.len().min(6_000)]);
         }
     }
+    media_seeds(&write);
     write(
         "codec",
         "av1",

@@ -147,9 +147,11 @@ impl Tracks {
             let data = raw.payload.get(offset..offset + length).unwrap_or_default();
             match (packet, format) {
                 (VideoPacketType::SequenceStart, Some(format)) => context.learn(format, data),
-                (packet, format) if is_coded(packet) => {
-                    found.push(format.map(|format| Bitstream::walk(format, data, context, limits)))
-                }
+                (packet, format) if is_coded(packet) => found.push(format.map(|format| {
+                    let mut walked = Bitstream::walk(format, data, context, limits);
+                    walked.fault = walked.fault.map(|fault| fault.rebased(offset));
+                    walked
+                })),
                 _ => {}
             }
         }

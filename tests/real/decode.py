@@ -420,14 +420,20 @@ def loopback_up():
             fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", flags | 1))
 
 
-def main():
+def own_loopback():
+    """What every script here begins with: the right to record, the programs, a loopback that is up."""
     if os.geteuid() != 0:  # tcpdump needs it: in a namespace of our own we are
-        os.execvp("unshare", ["unshare", "--map-root-user", "--user", "--net", sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
+        script = os.path.abspath(sys.argv[0])
+        os.execvp("unshare", ["unshare", "--map-root-user", "--user", "--net", sys.executable, script, *sys.argv[1:]])
     for name in ("RTMPCTL", "NEW_FFMPEG", "NGINX_RTMP_MODULE"):
         if not os.environ.get(name):
             sys.exit('%s is not set: eval "$(tests/programs)", and RTMPCTL is the program' % name)
     os.environ["RTMPCTL"] = os.path.abspath(os.environ["RTMPCTL"])
     loopback_up()
+
+
+def main():
+    own_loopback()
     chosen = [test for test in TESTS if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
     if not chosen:
         sys.exit("no such test; there are: " + " ".join(test.__name__ for test in TESTS))

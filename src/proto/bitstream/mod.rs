@@ -172,9 +172,9 @@ impl Bitstream {
             if self.key != Some(true) {
                 self.key = picture.key.or(self.key);
             }
-            self.size = self.size.or(picture.width.zip(picture.height));
+            self.size = self.size.or_else(|| picture.width.zip(picture.height));
             self.unit(picture_unit(picture.key, size), limits);
-            fault = fault.or(inner_fault.map(|f| f.rebased(at)));
+            fault = fault.or_else(|| inner_fault.map(|f| f.rebased(at)));
             at = end;
         }
         fault

@@ -97,7 +97,7 @@ fn mastering(payload: &[u8]) -> Result<Content, Fault> {
     b.skip(8 * 16, "primaries and white point")?;
     let max = u64::from(b.u(32, "luminance_max")?);
     let min = u64::from(b.u(32, "luminance_min")?);
-    let scaled = |value: u64, bits| u32::try_from(value * 10_000 >> bits).unwrap_or(u32::MAX);
+    let scaled = |value: u64, bits| u32::try_from((value * 10_000) >> bits).unwrap_or(u32::MAX);
     Ok(Content::Mastering { max_luminance: scaled(max, 8), min_luminance: scaled(min, 14) })
 }
 
