@@ -266,13 +266,19 @@ pub fn codec(data: &[u8]) {
     match kind % 12 {
         0 => drop(codec::aac::decode(record)),
         1 => drop(codec::av1::decode(record)),
-        2 => drop((codec::avc::decode(record), codec::avc::picture_timing(record))),
+        2 => {
+            let _ = codec::avc::picture_timing(record);
+            drop(codec::avc::decode(record));
+        }
         3 => drop(codec::flac::decode(record)),
         4 => drop(codec::hevc::decode(record)),
         5 => drop(codec::opus::decode(record)),
         6 => drop(codec::vp::decode(record)),
         7 => drop(codec::vvc::decode(record)),
-        8 => drop((codec::ac3::decode(record), codec::ac3::decode_start(record, true))),
+        8 => {
+            drop(codec::ac3::decode(record));
+            drop(codec::ac3::decode_start(record, true));
+        }
         9 => drop(codec::mpeg_audio::decode(record)),
         10 => drop(codec::av1::decode_descriptor(record)),
         _ => drop(codec::ac3::decode_start(record, false)),
