@@ -287,20 +287,8 @@ pub fn codec(data: &[u8]) {
 
 /// A video frame to what it is made of, and that to a line.
 pub fn bitstream(data: &[u8]) {
-    const FORMATS: [Format; 10] = [
-        Format::Avc,
-        Format::Hevc,
-        Format::Vvc,
-        Format::Av1,
-        Format::Vp8,
-        Format::Vp9,
-        Format::H263,
-        Format::ScreenVideo,
-        Format::Vp6,
-        Format::Vp6Alpha,
-    ];
     let (kind, frame) = choose(data);
-    let format = FORMATS[usize::from(kind) % FORMATS.len()];
+    let format = Format::ALL[usize::from(kind) % Format::ALL.len()];
     let limits = Limits { frame_units: 20, frame_messages: 5, ..Limits::default() };
     let mut context = Context::default();
     if kind >= 0x80 {

@@ -41,6 +41,22 @@ pub enum Format {
     Vp6Alpha,
 }
 
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 10] = [
+        Self::Avc,
+        Self::Hevc,
+        Self::Vvc,
+        Self::Av1,
+        Self::Vp8,
+        Self::Vp9,
+        Self::H263,
+        Self::ScreenVideo,
+        Self::Vp6,
+        Self::Vp6Alpha,
+    ];
+}
+
 /// What the sequence header of a track says about how to walk its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Context {

@@ -354,23 +354,10 @@ fn many_messages_before_many_zeros_take_linear_time() {
     assert_eq!(found.messages.len() + found.more_messages, 500_000);
 }
 
-const FORMATS: [Format; 10] = [
-    Format::Avc,
-    Format::Hevc,
-    Format::Vvc,
-    Format::Av1,
-    Format::Vp8,
-    Format::Vp9,
-    Format::H263,
-    Format::ScreenVideo,
-    Format::Vp6,
-    Format::Vp6Alpha,
-];
-
 proptest! {
     #[test]
     fn no_frame_panics(
-        bytes in proptest::collection::vec(any::<u8>(), 0..300), format in 0..FORMATS.len(), start in 0..6usize,
+        bytes in proptest::collection::vec(any::<u8>(), 0..300), format in 0..Format::ALL.len(), start in 0..6usize,
     ) {
         let starts: [&[u8]; 6] = [
             b"", b"\0\0\0\x01\x06\x05", b"\0\0\0\x40\x06\x01", b"\0\0\0\x40\x4e\x01\x88", b"\x2a\x20",
@@ -379,8 +366,8 @@ proptest! {
         let mut frame = starts[start].to_vec();
         frame.extend(bytes);
         let mut context = Context::default();
-        context.learn(FORMATS[format], &frame);
-        let found = Bitstream::walk(FORMATS[format], &frame, &mut context, &Limits::default());
+        context.learn(Format::ALL[format], &frame);
+        let found = Bitstream::walk(Format::ALL[format], &frame, &mut context, &Limits::default());
         prop_assert!(found.fault.is_none_or(|fault| fault.offset <= frame.len()));
         prop_assert!(found.units.len() <= 256 && found.messages.len() <= 32);
     }

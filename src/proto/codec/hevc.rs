@@ -2,14 +2,13 @@
 
 use super::bits::Bits;
 use super::hevc_sps::sequence_parameter_set;
+use super::parameter_sets::Arrays;
 use super::{Level, VideoConfig, chroma_name};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
-/// The NAL unit types of the three parameter sets (ITU-T H.265 table 7-1).
+/// The NAL unit type of a video parameter set, before those of the other two (ITU-T H.265 table 7-1).
 const VPS: u8 = 32;
-const SPS: u8 = 33;
-const PPS: u8 = 34;
 
 /// Decodes an HEVCDecoderConfigurationRecord.
 #[must_use]
@@ -39,31 +38,9 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     let frames = c.u16("HEVC average frame rate")?;
     config.frame_rate = (frames != 0).then(|| f64::from(frames) / 256.0);
     config.nal_length_size = Some((c.u8("HEVC NAL unit length size")? & 3) + 1);
-    let (mut seen, mut fault) = (false, None);
-    let arrays = c.u8("HEVC parameter set array count")?;
-    let mut counts = [0u16; 3];
-    for _ in 0..arrays {
-        let kind = c.u8("HEVC parameter set type")? & 0x3f;
-        let sets = c.u16("HEVC parameter set count")?;
-        if (VPS..=PPS).contains(&kind) {
-            let count = &mut counts[usize::from(kind - VPS)];
-            *count = count.saturating_add(sets);
-        }
-        (config.vps_count, config.sps_count, config.pps_count) =
-            (Some(counts[0]), Some(counts[1]), Some(counts[2]));
-        for _ in 0..sets {
-            let len = c.u16("HEVC parameter set length")?;
-            let at = c.offset();
-            let set = c.take(usize::from(len), "HEVC parameter set");
-            if kind == SPS && !seen {
-                seen = true;
-                let unit = set.as_ref().map_or_else(|_| &record[at..], |s| *s);
-                fault = sequence_parameter_set(unit, config).err().map(|f| f.rebased(at));
-            }
-            set?;
-        }
-    }
-    fault.map_or(Ok(()), Err)
+    let at = c.offset();
+    let arrays = Arrays { mask: 0x3f, vps: VPS, single: &[], sps: sequence_parameter_set };
+    arrays.read(c.rest(), config).map_err(|fault| fault.rebased(at))
 }
 
 /// Sets what the profile, tier and level say; `sources` is the byte with the two source flags first.

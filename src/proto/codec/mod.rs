@@ -16,6 +16,7 @@ pub mod hevc;
 mod hevc_sps;
 pub mod mpeg_audio;
 pub mod opus;
+mod parameter_sets;
 pub mod picture;
 pub mod vp;
 pub mod vvc;

@@ -1,17 +1,15 @@
 //! VVC: the decoder configuration record (ISO/IEC 14496-15 §11.2.4.2).
 
 use super::bits::Bits;
+use super::parameter_sets::Arrays;
 use super::vvc_sps::sequence_parameter_set;
 use super::{Level, VideoConfig, chroma_name};
-use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
 /// NAL unit types (ITU-T H.266 table 5). Of the first two an array has one unit and no count.
 const OPERATING_POINTS: u8 = 12;
 const CAPABILITIES: u8 = 13;
 const VPS: u8 = 14;
-const SPS: u8 = 15;
-const PPS: u8 = 16;
 
 /// Decodes a VVCDecoderConfigurationRecord.
 #[must_use]
@@ -27,7 +25,9 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     let mut b = Bits::new(&record[skipped..]);
     fixed(&mut b, config).map_err(|fault| fault.rebased(skipped))?;
     let at = b.offset() + skipped;
-    sets(&record[at..], config).map_err(|fault| fault.rebased(at))
+    let single = &[OPERATING_POINTS, CAPABILITIES];
+    let arrays = Arrays { mask: 0x1f, vps: VPS, single, sps: sequence_parameter_set };
+    arrays.read(&record[at..], config).map_err(|fault| fault.rebased(at))
 }
 
 /// What comes before the parameter sets.
@@ -66,37 +66,6 @@ fn fixed(b: &mut Bits<'_>, config: &mut VideoConfig) -> Result<(), Fault> {
     let frames = b.u(16, "VVC average frame rate")?;
     config.frame_rate = (frames != 0).then(|| f64::from(frames) / 256.0);
     Ok(())
-}
-
-/// The arrays of parameter sets.
-fn sets(bytes: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
-    let mut c = Cursor::new(bytes);
-    let arrays = c.u8("VVC parameter set array count")?;
-    let mut counts = [0u16; 3];
-    let mut fault = None;
-    for _ in 0..arrays {
-        let kind = c.u8("VVC parameter set type")? & 0x1f;
-        let one = matches!(kind, OPERATING_POINTS | CAPABILITIES);
-        let units = if one { 1 } else { c.u16("VVC parameter set count")? };
-        let first = kind == SPS && counts[1] == 0;
-        if (VPS..=PPS).contains(&kind) {
-            let count = &mut counts[usize::from(kind - VPS)];
-            *count = count.saturating_add(units);
-        }
-        (config.vps_count, config.sps_count, config.pps_count) =
-            (Some(counts[0]), Some(counts[1]), Some(counts[2]));
-        for index in 0..units {
-            let length = c.u16("VVC parameter set length")?;
-            let at = c.offset();
-            let set = c.take(usize::from(length), "VVC parameter set");
-            if first && index == 0 {
-                let unit = set.as_ref().map_or_else(|_| &bytes[at..], |set| *set);
-                fault = sequence_parameter_set(unit, config).err().map(|f| f.rebased(at));
-            }
-            set?;
-        }
-    }
-    fault.map_or(Ok(()), Err)
 }
 
 /// Sets what profile and level say.
@@ -143,9 +112,21 @@ mod tests {
         let mut out = w.u(16, 1920).u(16, 1088).u(16, 25 * 256).bytes();
         out.pop(); // the stop bit
         let sps = sps();
-        out.extend([3, 0x80 | CAPABILITIES, 0, 2, 0, 0x69, 0x80 | SPS, 0, 1, 0, sps.len() as u8]);
+        out.extend([
+            3,
+            0x80 | CAPABILITIES,
+            0,
+            2,
+            0,
+            0x69,
+            0x80 | (VPS + 1),
+            0,
+            1,
+            0,
+            sps.len() as u8,
+        ]);
         out.extend(sps);
-        out.extend([0x80 | PPS, 0, 1, 0, 3, 0, 0x81, 0]);
+        out.extend([0x80 | (VPS + 2), 0, 1, 0, 3, 0, 0x81, 0]);
         out
     }
 
