@@ -436,7 +436,7 @@ published() {
     server 4096
     begin "$file" lo 'tcp port 1935'
     for name in "$@"; do
-        "${new[@]}" -i "$tmp/$name.clip.flv" -map 0 -c copy -f flv "rtmp://127.0.0.1/live/$name"
+        "${new[@]}" -re -i "$tmp/$name.clip.flv" -map 0 -c copy -f flv "rtmp://127.0.0.1/live/$name"
     done
     end $#
     server_stop
