@@ -65,12 +65,12 @@ impl Seen {
 }
 
 fn see(steps: &[Step]) -> Seen {
-    see_with(steps, Form::None, false)
+    see_with(steps, Options::default(), Form::None, false)
 }
 
-fn see_with(steps: &[Step], form: Form, frames: bool) -> Seen {
+fn see_with(steps: &[Step], options: Options, form: Form, frames: bool) -> Seen {
     let limits = Limits::default();
-    let mut inspector = Inspector::new(Options::default(), limits.clone());
+    let mut inspector = Inspector::new(options, limits.clone());
     let mut redactor = Redactor::default();
     let shown = Shown { form, most: None };
     let mut writer = json::Writer::new(shown, Vec::new(), limits);
@@ -277,6 +277,47 @@ fn a_hole_damages_the_messages_that_it_is_in() {
     assert_eq!((&whole["kind"], whole.get("damaged")), (&json!("video"), None));
 }
 
+#[test]
+fn frames_in_aggregates_are_walked_and_say_what_they_are() {
+    // Two bytes stand before each NAL unit.
+    let record = b"\x17\0\0\0\0\x01\x42\xc0\x0a\xfd\xe0\0";
+    let (key, inter) = (b"\x17\x01\0\0\0\0\x01\x65", b"\x27\x01\0\0\0\0\x01\x41");
+    let mp3 = b"\x2f\xff\xfb\x90\0";
+    let deep = aggregate(&[(9, 80, inter)]);
+    let parts: [(u8, u32, &[u8]); 6] =
+        [(9, 0, record), (9, 0, key), (8, 1, mp3), (9, 40, inter), (8, 41, mp3), (22, 80, &deep)];
+    let payload = aggregate(&parts);
+    let options = || Options { bitstream: true, ..Options::default() };
+    let seen = see_with(&[Message(C2S, 22, 0, payload.clone())], options(), Form::None, true);
+    let messages = seen.messages();
+    let [.., outer, record, key, sound, inter, more, _, deep] = &messages[..] else {
+        panic!("eight")
+    };
+    assert_eq!(record["video"].get("bitstream"), None);
+    let unit = |name: &str, number: u8| json!({"units": [{"type": name, "number": number, "length": 1}], "key": number == 5});
+    assert_eq!(key["video"]["bitstream"], unit("idr", 5));
+    assert_eq!(inter["video"]["bitstream"], unit("slice", 1));
+    assert_eq!(deep["video"]["bitstream"], unit("slice", 1));
+    // What a frame says of itself is told once, and what it is made of only in the record of its own.
+    assert_eq!(sound["audio"]["config"]["sample_rate"], 44_100);
+    assert_eq!(more["audio"].get("config"), None);
+    for listed in outer["aggregate"]["messages"].as_array().unwrap() {
+        assert_eq!(listed["video"].get("bitstream"), None);
+        assert_eq!(listed["audio"].get("config"), None);
+    }
+    let audio = &seen.summary()["tracks"][1];
+    assert_eq!((&audio["codec"], &audio["sample_rate"]), (&json!("mp3"), &json!(44_100)));
+    #[cfg(feature = "cli")]
+    assert!(seen.rows().iter().any(|row| row.contains("avc key 8 B [idr]")), "{}", seen.rows);
+
+    // A frame of which bytes are missing is not walked; the others are.
+    let hole = payload.len() - 63..payload.len() - 62;
+    let seen = see_with(&[Damaged(22, 0, payload, hole)], options(), Form::None, true);
+    let walked: Vec<_> =
+        seen.messages().iter().filter_map(|line| line["video"].get("bitstream").cloned()).collect();
+    assert_eq!(walked, [unit("idr", 5), unit("slice", 1)]);
+}
+
 #[cfg(feature = "cli")]
 #[test]
 fn rows_fold_the_frames_of_aggregates() {
@@ -289,7 +330,7 @@ fn rows_fold_the_frames_of_aggregates() {
             "audio      aac 2 frames, 6 B  ts 3 to 83  (in 2 aggregates)",
         ]
     );
-    let each = see_with(&steps, Form::None, true);
+    let each = see_with(&steps, Options::default(), Form::None, true);
     assert_eq!(each.rows()[2], "aggregate  3 messages (1 audio, 2 video) 68 B");
     assert!(each.rows()[3].starts_with("video      avc key 10 B  (in aggregate "), "{}", each.rows);
     // One that says more than frames has a row.
@@ -352,11 +393,12 @@ fn secrets_in_aggregates_and_in_amf3_are_masked_everywhere() {
                 let Message(direction, type_id, timestamp, payload) = &step else { panic!() };
                 see_with(
                     &[known.copy(), Message(*direction, *type_id, *timestamp, payload.clone())],
+                    Options::default(),
                     form,
                     true,
                 )
             } else {
-                see_with(&[step.copy()], form, true)
+                see_with(&[step.copy()], Options::default(), form, true)
             };
             for text in [&seen.json, &seen.rows] {
                 for secret in [

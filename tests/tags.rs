@@ -66,6 +66,15 @@ fn tags(file: &[u8]) -> Vec<(u8, u32, usize, usize, &[u8])> {
     out
 }
 
+/// The header of a file with audio and video, and the size in front of the first tag.
+const HEADER: &[u8] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
+
+/// A tag of less than 245 bytes of payload, and the size behind it.
+fn tag(first: u8, payload: &[u8]) -> Vec<u8> {
+    let size = payload.len() as u8;
+    [&[first, 0, 0, size, 0, 0, 9, 0, 0, 0, 0], payload, &[0, 0, 0, size + 11]].concat()
+}
+
 #[test]
 fn every_tag_of_an_flv_file_is_a_message() {
     for name in FLV {
@@ -168,14 +177,9 @@ fn an_flv_file_recorded_again_has_the_same_tags() {
     // What a recorder should not have written stays as it is; what is encrypted is left out and counted.
     let scratch = Scratch::new("again-odd");
     let (path, out) = (scratch.path().join("odd.flv"), scratch.path().join("out"));
-    let tag = |first: u8, payload: &[u8]| {
-        let size = payload.len() as u8;
-        [&[first, 0, 0, size, 0, 0, 9, 0, 0, 0, 0], payload, &[0, 0, 0, size + 11]].concat()
-    };
     let script = tag(18, b"\x02\0\x0d@setDataFrame\x02\0\x0aonMetaData\x03\0\0\x09");
     let secret = tag(0x29, b"\x17\x01\0\0\0\x01\x02\x03");
-    let header = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
-    fs::write(&path, [&header[..], &script, &secret, &tag(8, b"\xaf\x01x")].concat()).unwrap();
+    fs::write(&path, [HEADER, &script, &secret, &tag(8, b"\xaf\x01x")].concat()).unwrap();
     let (_, records, error) = decode(&["--write-flv", out.to_str().unwrap()], &[&path]);
     assert!(error.contains("without 1 messages"), "{error}");
     let again = fs::read(out.join("rtmp-001-0.flv")).unwrap();
@@ -191,6 +195,70 @@ fn an_flv_file_recorded_again_has_the_same_tags() {
     assert_eq!(video["malformed"], json!({"offset": 5, "reason": "payload: it is encrypted"}));
     assert_eq!(findings(&records), ["flv.encrypted"]);
     assert_eq!(events(&records, "finding")[0]["about"], video["seq"]);
+}
+
+#[test]
+fn the_frames_of_tags_are_walked_unless_they_are_encrypted() {
+    for name in FLV {
+        let options = Options { bitstream: true, ..Options::default() };
+        let records = common::decode_file(&testdata(name), &options);
+        let frames: Vec<_> = events(&records, "message")
+            .into_iter()
+            .map(|message| &message["video"])
+            .filter(|video| {
+                video["packet_type"].as_str().is_some_and(|packet| packet.starts_with("coded"))
+            })
+            .collect();
+        assert!(frames.len() > 30, "{name}");
+        for video in frames {
+            let key = video["frame_type"] == "key";
+            assert_eq!(video["bitstream"]["key"], key, "{name}: {video}");
+            assert!(video["bitstream"].get("malformed").is_none(), "{name}: {video}");
+        }
+    }
+    // Neither is taken from encrypted bytes what frames say of themselves.
+    let scratch = Scratch::new("walked");
+    let path = scratch.path().join("walked.flv");
+    for filter in [0, 0x20] {
+        let video = tag(filter | 9, b"\x13\x10\x40\x10\x30");
+        let audio = tag(filter | 8, b"\x2f\xff\xfb\x94\0");
+        fs::write(&path, [HEADER, &video, &audio].concat()).unwrap();
+        let (_, records, _) = decode(&["--bitstream"], &[&path]);
+        let [video, audio] = events(&records, "message")[..] else { panic!("two messages") };
+        let clear = filter == 0;
+        assert_eq!(video["video"].get("bitstream").is_some(), clear, "{video}");
+        assert_eq!(audio["audio"].get("config").is_some(), clear, "{audio}");
+        let tracks = records.last().unwrap()["tracks"].as_array().unwrap();
+        let of = |kind: &str| tracks.iter().find(|track| track["type"] == kind).unwrap();
+        assert_eq!(of("video").get("width").is_some(), clear, "{tracks:?}");
+        // The header in front is clear, and rounds.
+        assert_eq!(of("audio")["sample_rate"], if clear { 48_000 } else { 44_100 });
+    }
+}
+
+#[test]
+fn an_aggregate_that_was_recorded_as_a_tag_is_opened_unless_it_is_encrypted() {
+    // FLV has no such type, but tags have the numbers of messages, and some recorder may write them as they come.
+    let scratch = Scratch::new("aggregate");
+    let (path, out) = (scratch.path().join("aggregate.flv"), scratch.path().join("out"));
+    let inner = [tag(9, b"\x17\x01\0\0\0\0\0\0\x01\x65"), tag(8, b"\xaf\x01x")].concat();
+    fs::write(&path, [HEADER, &tag(22, &inner), &tag(0x36, &inner)].concat()).unwrap();
+    let arguments = ["--bitstream", "--write-flv", out.to_str().unwrap()];
+    let (status, records, error) = decode(&arguments, &[&path]);
+    assert_eq!(status, 0, "{error}");
+    let [outer, video, audio, hidden] = events(&records, "message")[..] else { panic!("four") };
+    let kinds = [outer, video, audio, hidden].map(|message| message["kind"].as_str().unwrap());
+    assert_eq!(kinds, ["aggregate", "video", "audio", "aggregate"]);
+    for message in [video, audio] {
+        assert_eq!((&message["aggregate"], &message["timestamp"]), (&outer["seq"], &json!(9)));
+        assert_eq!([&message["offset"], &message["end"]], [&outer["offset"], &outer["end"]]);
+        assert!(message.get("chunks").is_none(), "{message}");
+    }
+    assert_eq!(video["video"]["bitstream"]["key"], true);
+    assert_eq!(hidden["encrypted"], true);
+    assert_eq!(findings(&records), ["flv.encrypted"]);
+    let again = fs::read(out.join("rtmp-001-0.flv")).unwrap();
+    assert_eq!(again[13..], inner);
 }
 
 #[test]
