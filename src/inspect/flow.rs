@@ -248,7 +248,7 @@ impl Facts {
     }
 
     /// A message with what it says; gives its number. `aggregate` is that of the aggregate that it was in.
-    #[inline]
+    #[inline(always)] // into `message`; those of aggregates are rare
     fn told(
         &mut self,
         direction: Direction,

@@ -227,7 +227,7 @@ impl Writer {
     }
 
     /// What the chunk stream says of a message.
-    #[inline]
+    #[inline(always)] // although aggregates call it too
     fn fields(&mut self, line: &mut Line<'_>, raw: &chunk::Message<'_>) {
         let kind = Kind::of(raw.type_id);
         let route = |out: &mut Vec<u8>| {
@@ -260,7 +260,7 @@ impl Writer {
     }
 
     /// The object named as the kind. `links` are the call that is answered, and the aggregate that the message was in.
-    #[inline]
+    #[inline(always)] // although aggregates call it too
     fn body(
         &mut self,
         line: &mut Line<'_>,
