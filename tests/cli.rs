@@ -469,31 +469,40 @@ fn a_capture_is_not_overwritten_by_its_own_output() {
 fn keys_are_masked_everywhere_unless_they_are_asked_for() {
     const KEY: &str = "live_s3cr3tk3y_8f3a1c5e7b9d";
     let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let file = testdata("quickstart.pcap");
-    for arguments in [
-        &["-f", "json", "--payload", "hex"][..],
-        &["-f", "json", "--payload", "base64"],
-        &["-f", "json", "--chunks"],
-        &["--payload", "hex"],
-        &["--frames"],
-        &["-v"],
+    for (file, keys) in [
+        ("quickstart.pcap", &[][..]),
+        ("carried/rtmps-tls13.pcap", &["--key-log", "testdata/carried/rtmps-tls13.keys"]),
+        ("carried/rtmps-secrets.pcapng", &[]),
     ] {
-        let (_, out, error) = decode(arguments, &file);
-        assert!(!out.contains(KEY) && !error.contains(KEY), "{arguments:?}");
-        assert!(!out.contains(&hex), "{arguments:?}");
-        assert!(!out.contains("s3cr3t"), "{arguments:?}");
-        // Base64 of the key at each of the three alignments.
-        for part in ["czNjcjN0azN5", "MzY3IzdGszeV8", "zM2NyM3RrM3lf"] {
-            assert!(!out.contains(part), "{arguments:?}");
+        let file = testdata(file);
+        for arguments in [
+            &["-f", "json", "--payload", "hex"][..],
+            &["-f", "json", "--payload", "base64"],
+            &["-f", "json", "--chunks"],
+            &["--payload", "hex"],
+            &["--frames"],
+            &["-v"],
+        ] {
+            let (_, out, error) = decode(&[arguments, keys].concat(), &file);
+            assert!(!out.contains(KEY) && !error.contains(KEY), "{arguments:?}");
+            assert!(!out.contains(&hex), "{arguments:?}");
+            assert!(!out.contains("s3cr3t"), "{arguments:?}");
+            // Base64 of the key at each of the three alignments.
+            for part in ["czNjcjN0azN5", "MzY3IzdGszeV8", "zM2NyM3RrM3lf"] {
+                assert!(!out.contains(part), "{arguments:?}");
+            }
+            let (_, out, _) = decode(&[arguments, keys, &["--show-keys"]].concat(), &file);
+            assert!(
+                out.contains(KEY) || out.contains(&hex) || arguments.contains(&"base64"),
+                "{arguments:?}"
+            );
         }
-        let (_, out, _) = decode(&[arguments, &["--show-keys"]].concat(), &file);
-        assert!(
-            out.contains(KEY) || out.contains(&hex) || arguments.contains(&"base64"),
-            "{arguments:?}"
+        let (_, out, _) = decode(
+            &[&["-f", "json", "--payload", "hex", "--only", "command"], keys].concat(),
+            &file,
         );
+        assert!(out.contains(&"**".repeat(KEY.len())));
     }
-    let (_, out, _) = decode(&["-f", "json", "--payload", "hex", "--only", "command"], &file);
-    assert!(out.contains(&"**".repeat(KEY.len())));
 }
 
 #[test]
@@ -618,4 +627,103 @@ fn the_schema_is_json() {
     assert_eq!(status, 0);
     let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
+
+#[test]
+fn a_key_log_that_cannot_be_read_is_wrong_usage_and_an_empty_one_is_said() {
+    let scratch = Scratch::new();
+    let capture = testdata("carried/rtmps-tls13.pcap");
+    let missing = scratch.0.join("missing.keys");
+    for path in [&missing, &scratch.0] {
+        let (status, out, error) = decode(&["--key-log", path.to_str().unwrap()], &capture);
+        assert_eq!((status, out.as_str()), (2, ""), "{error}");
+        assert!(error.contains("cannot open") && error.contains(path.to_str().unwrap()), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    for text in [&b""[..], b"# a comment\n", b"SOMETHING else\n", &[0xff; 100_000]] {
+        let path = scratch.file("no.keys", text);
+        let arguments = ["--key-log", path.to_str().unwrap()];
+        let (status, _, error) = decode(&arguments, &capture);
+        assert_eq!(status, 0, "{error}");
+        let says = format!("{} holds no secrets of TLS connections", path.display());
+        assert!(error.contains(&says), "{error}");
+        let (status, out, error) = decode(&[&arguments[..], &["-q"]].concat(), &capture);
+        assert_eq!((status, error.as_str()), (0, ""));
+        assert!(out.contains("tls.no-keys"), "{out}");
+    }
+    // Secrets of other connections are secrets, and not of this one.
+    let other = testdata("carried/rtmps-key-update.keys");
+    let (status, out, error) = decode(&["--key-log", other.to_str().unwrap()], &capture);
+    assert_eq!(status, 0);
+    assert!(out.contains("tls.no-keys") && !out.contains("decrypted with"), "{out}");
+    assert!(error.contains("the secrets given are not of RTMP in it"), "{error}");
+    // The right ones leave nothing to say beside the output.
+    let right = testdata("carried/rtmps-tls13.keys");
+    let (status, out, error) = decode(&["--key-log", right.to_str().unwrap()], &capture);
+    assert_eq!((status, error.as_str()), (0, ""));
+    assert!(out.contains("tls.decrypted"), "{out}");
+}
+
+/// The packets of a pcap file, each with its header.
+fn split(file: &[u8]) -> Vec<&[u8]> {
+    let mut rest = &file[24..];
+    let mut packets = Vec::new();
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        let (packet, behind) = rest.split_at(16 + length);
+        packets.push(packet);
+        rest = behind;
+    }
+    packets
+}
+
+#[test]
+fn secrets_that_come_while_a_pipe_is_read_are_used_from_the_next_packet_on() {
+    let scratch = Scratch::new();
+    let log = fs::read(testdata("carried/rtmps-tls13.keys")).unwrap();
+    let file = fs::read(testdata("carried/rtmps-tls13.pcap")).unwrap();
+    // Another connection shows how far it has been read.
+    let beside = fs::read(testdata("network/whole.pcap")).unwrap();
+    assert_eq!(file[..24], beside[..24], "one header is good for both");
+    let (packets, others) = (split(&file), split(&beside));
+    let half = packets.len() / 2;
+    let path = scratch.file("growing.keys", b"");
+    let mut child = rtmpctl()
+        .args(["decode", "-f", "json", "--show-keys", "-", "--key-log"])
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut printed = Printed::of(child.stdout.take().unwrap());
+    input.write_all(&file[..24]).unwrap();
+    input.write_all(&packets[..half].concat()).unwrap();
+    input.write_all(&others.concat()).unwrap();
+    printed.until(r#""event":"summary""#);
+    assert!(!text(&printed.seen).contains("rtmps"), "it cannot be read yet");
+    // What a program writes may be cut inside of a line.
+    let mut keys = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    keys.write_all(&log[..50]).unwrap();
+    keys.write_all(&log[50..]).unwrap();
+    input.write_all(packets[half]).unwrap();
+    printed.until("tls.decrypted");
+    printed.until("live_s3cr3tk3y_8f3a1c5e7b9d");
+    input.write_all(&packets[half + 1..].concat()).unwrap();
+    drop(input);
+    let seen = printed.rest();
+    let (status, _, error) = done(child.wait_with_output().unwrap());
+    assert_eq!((status, error.as_str()), (0, ""));
+    // Nothing of the first half is missing.
+    let count = |lines: &str, from: &str| {
+        let of = |line: &&str| line.contains(r#""event":"message""#) && line.contains(from);
+        lines.lines().filter(of).count()
+    };
+    let (_, direct, _) = decode(
+        &["-f", "json", "--key-log", path.to_str().unwrap()],
+        &testdata("carried/rtmps-tls13.pcap"),
+    );
+    assert_eq!(count(&seen, r#""connection":2"#), count(&direct, r#""connection":1"#));
+    assert!(count(&direct, r#""connection":1"#) > 50);
 }

@@ -57,6 +57,7 @@ const TABLE: &[Row] = &[
         "Limits", "proto::Direction", "proto::fault", "proto::proxy",
         "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::GapCause", "inspect::CloseKind",
         "inspect::ClosedBy", "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
+        "inspect::proxy_prefix",
     ], &[]),
     row("capture::file", &[
         "capture", "Limits", "inspect::Transport", "proto::Direction", "proto::Span", "proto::chunk",

@@ -52,14 +52,10 @@ fn talk(header: &[u8], step: usize, port: u16) -> Vec<Owned> {
     let mut shake = vec![0; 3073];
     shake[0] = 3;
     let message = [&rig::header0(2, 4, 1, 0)[..], &[0, 0, 16, 0]].concat();
-    let mut it = Conversation::new(0);
+    let mut it = Conversation::on(port, 0);
     it.send_by(C2S, &[header, &shake[..1537]].concat(), step);
     it.send(S2C, &shake);
     it.send_by(C2S, &[&shake[1537..], &message].concat(), step);
-    for packet in &mut it.packets {
-        let at = if packet.data[34..36] == 1935u16.to_be_bytes() { 34 } else { 36 };
-        packet.data[at..at + 2].copy_from_slice(&port.to_be_bytes());
-    }
     it.packets
 }
 

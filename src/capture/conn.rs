@@ -246,22 +246,31 @@ impl Conn {
         }
     }
 
-    /// It is over: what is held comes out, holes are declared, and what there is to say of the network is said. `false`
-    /// where there was nothing to tell of.
-    pub(super) fn close(
-        mut self,
-        (by, how): (ClosedBy, CloseKind),
+    /// It is over: what is held comes out, and holes are declared.
+    pub(super) fn drain(
+        &mut self,
         place: Place,
         tcp: &mut Tcp,
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
-    ) -> bool {
-        let Self { halves, content, network, .. } = &mut self;
+    ) {
+        let Self { halves, content, .. } = self;
         for (side, half) in halves.iter_mut().enumerate() {
             half.end(&mut tcp.held, &mut |piece| {
                 content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
             });
         }
+    }
+
+    /// It is over and drained: what there is to say of the network is said. `false` where there was nothing to tell of.
+    pub(super) fn close(
+        mut self,
+        (by, how): (ClosedBy, CloseKind),
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) -> bool {
+        let Self { halves, content, network, .. } = &mut self;
         content.finish(place, shared, out);
         let flow = content.reported(shared);
         if flow.is_some() {

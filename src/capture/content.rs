@@ -9,9 +9,11 @@ use super::rtmpt::{self, Ends};
 use super::secure::{self, Secure};
 use super::tcp::Piece;
 use super::tls;
-use crate::inspect::{CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport};
+use crate::inspect::{
+    CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport, proxy_prefix,
+};
 use crate::proto::Direction;
-use crate::proto::proxy::{self, Prefix};
+use crate::proto::proxy::{self, Header, Prefix};
 
 /// The content of one TCP connection. Its ends are called sides, 0 and 1, until it is known who the client is.
 #[derive(Debug)]
@@ -25,11 +27,13 @@ pub(super) struct Content {
     expected: bool,
     /// Its beginning is in the capture.
     from_start: bool,
-    /// The number that it has, or will have once it is told of.
+    /// The number that it has, or will have once it is told of; of RTMPT, until a session has taken it.
     flow: Option<FlowId>,
     ended: [bool; 2],
     /// It is what TLS carries.
     secure: bool,
+    /// What precedes the requests of RTMPT, until it has been said.
+    prefix: Option<Box<Header>>,
     state: State,
 }
 
@@ -82,6 +86,8 @@ enum Verdict {
 
 /// Bytes kept of an undecided connection. A handshake shows within the first 1,537.
 const MOST_KEPT: u64 = 8 << 10;
+/// Pieces of a connection from the middle in which a record of TLS is looked for.
+const INSIDE: usize = 16;
 /// C0 and C1, in bytes.
 const FIRST_PACKETS: u64 = 1537;
 /// Bytes that tell a ClientHello.
@@ -101,6 +107,7 @@ impl Content {
             flow: None,
             ended: [false, false],
             secure: false,
+            prefix: None,
             state: State::Undecided(Vec::new()),
         }
     }
@@ -159,11 +166,6 @@ impl Content {
             State::Tunnel(_) => true,
             _ => self.expected || self.flow.is_some(),
         }
-    }
-
-    /// Whether it is told of whatever it carries.
-    pub(super) const fn is_expected(&self) -> bool {
-        self.expected
     }
 
     /// Where its first packet was, and who is connected to whom.
@@ -241,8 +243,18 @@ impl Content {
                 }
             }
             State::Tunnel(connection) => {
-                let (tunnels, mut sink) = shared.tunnels(out);
+                let (tunnels, mut sink) = shared.tunnels(&mut self.flow, out);
                 tunnels.piece(connection, direction, piece, place, &mut sink);
+                if let Some(header) = &self.prefix
+                    && tunnels.prefixed(connection, || proxy_prefix(header), place, &mut sink)
+                {
+                    self.prefix = None;
+                }
+                // Where its session has another number, this one is free.
+                let numbered = tunnels.flow(connection).is_some();
+                if numbered && let Some(flow) = self.flow.take() {
+                    shared.give_back(flow);
+                }
             }
             State::Rtmp(_) | State::Sealed(_) | State::Other => {}
         }
@@ -296,7 +308,10 @@ impl Content {
             Prefix::None | Prefix::Broken(_) => 0,
         };
         let Some(bytes) = opening.get(ahead..).filter(|bytes| !bytes.is_empty()) else {
-            return if opening.is_empty() { Verdict::Other } else { Verdict::More };
+            return match self.inside(kept, &[]) {
+                _ if !opening.is_empty() => Verdict::More,
+                verdict => verdict.unwrap_or(Verdict::Other),
+            };
         };
         if !self.secure {
             match bytes {
@@ -304,9 +319,6 @@ impl Content {
                     return Verdict::More;
                 }
                 _ if tls::is_client_hello(bytes) => return Verdict::Tls(ahead),
-                _ if self.expected && self.client.is_none() && secure::is_records(bytes) => {
-                    return Verdict::Sealed;
-                }
                 _ => {}
             }
         }
@@ -317,7 +329,8 @@ impl Content {
         }
         if self.expected {
             let short = self.client.is_none() && bytes.len() < SNIFF && opens(bytes);
-            return if short { Verdict::More } else { Verdict::Rtmp };
+            let rtmp = if short { Verdict::More } else { Verdict::Rtmp };
+            return self.inside(kept, bytes).unwrap_or(rtmp);
         }
         let inside = self.client.is_none() && ahead == 0 && opens_chunk(bytes);
         if inside || !opens(bytes) || is_tpkt(bytes) {
@@ -336,6 +349,22 @@ impl Content {
         }
     }
 
+    /// What is to be told of in any case, and does not open as a client does: it may be TLS from the middle, which shows
+    /// where a segment begins with a record. `bytes` are the first of whoever spoke first, ahead of the first hole.
+    fn inside(&self, kept: &[Kept], bytes: &[u8]) -> Option<Verdict> {
+        let opens = match self.client {
+            None => opens_handshake(bytes),
+            Some(client) => !bytes.is_empty() && kept.first()?.side == client,
+        };
+        if !self.expected || self.secure || opens {
+            return None;
+        }
+        if secure::is_records(bytes) || kept.iter().any(|kept| secure::is_records(&kept.bytes)) {
+            return Some(Verdict::Sealed);
+        }
+        (kept.len() < INSIDE).then_some(Verdict::More)
+    }
+
     /// It is known what the connection is: RTMP is told of, with what came before; so is whatever came on its port.
     fn settle(&mut self, verdict: Verdict, shared: &mut Shared, out: &mut dyn FnMut(Traffic<'_>)) {
         let State::Undecided(kept) = &mut self.state else { return };
@@ -348,13 +377,13 @@ impl Content {
                 return;
             }
             Verdict::Tls(ahead) => self.enter_tls(&mut kept, ahead, shared, out),
-            Verdict::Tunnel(ahead) => self.enter_tunnel(&mut kept, ahead, shared),
+            Verdict::Tunnel(ahead) => self.enter_tunnel(&mut kept, ahead),
             Verdict::Sealed => {
                 self.secure = true;
                 self.open(&[], shared, out);
                 let (Some(flow), place) = (self.flow, self.first) else { return };
                 self.state = State::Sealed(flow);
-                let finding = secure::inside_finding();
+                let finding = secure::inside_finding(self.from_start);
                 out(Traffic::Trouble { flow: Some(flow), place, finding });
                 return;
             }
@@ -395,13 +424,13 @@ impl Content {
     }
 
     /// The client opens with a request of RTMPT, whose sessions have numbers of their own.
-    fn enter_tunnel(&mut self, kept: &mut [Kept], ahead: usize, shared: &mut Shared) {
+    fn enter_tunnel(&mut self, kept: &mut [Kept], ahead: usize) {
         let Some(client) = kept.first().map(|kept| kept.side) else { return };
         self.client = Some(client);
-        if let Some(flow) = self.flow.take() {
-            shared.give_back(flow);
+        let header = take_off(kept, ahead);
+        if let Prefix::Header(header) = proxy::read(&header) {
+            self.prefix = Some(Box::new(header));
         }
-        take_off(kept, ahead);
         let ends = Ends {
             client: self.ends[client].into(),
             server: self.ends[1 - client].into(),
@@ -470,7 +499,7 @@ impl Content {
                 }
             }
             State::Tunnel(connection) => {
-                let (tunnels, mut sink) = shared.tunnels(out);
+                let (tunnels, mut sink) = shared.tunnels(&mut self.flow, out);
                 tunnels.ended(connection, direction, place, &mut sink);
             }
             State::Undecided(_) | State::Sealed(_) | State::Other => {}
@@ -493,9 +522,28 @@ impl Content {
         }
     }
 
+    /// Whether secrets that come later may still make it readable. What is told of in any case is not kept back for them
+    /// where none are to be expected.
+    pub(super) fn waits(&self, shared: &Shared) -> bool {
+        let State::Tls(secure) = &self.state else { return false };
+        secure.waits() && (shared.has_keys() || !self.expected)
+    }
+
+    /// There are new secrets.
+    pub(super) fn wake(
+        &mut self,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        if let State::Tls(secure) = &mut self.state {
+            secure.wake(place, shared, out);
+        }
+    }
+
     /// The TCP connection is over, and was told of if it is to be.
     pub(super) fn close(
-        self,
+        mut self,
         by: ClosedBy,
         how: CloseKind,
         place: Place,
@@ -508,8 +556,11 @@ impl Content {
             }
             State::Tls(secure) => secure.inner.close(by, how, place, shared, out),
             State::Tunnel(connection) => {
-                let (tunnels, mut sink) = shared.tunnels(out);
+                let (tunnels, mut sink) = shared.tunnels(&mut self.flow, out);
                 tunnels.closed(*connection, by, how, place, &mut sink);
+                if let Some(flow) = self.flow {
+                    shared.give_back(flow);
+                }
             }
             State::Undecided(_) | State::Other => {}
         }

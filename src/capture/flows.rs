@@ -1,10 +1,11 @@
 //! The TCP connections of a capture: which segment belongs to which, and which are let go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::conn::{Conn, Fate, Tcp};
 use super::content::Content;
+use super::numbers::Numbers;
 use super::packet::{ACK, FlowKey, SYN, Segment};
 use super::rtmpt::{Sink, Tunnels};
 use super::secure;
@@ -24,13 +25,24 @@ pub(super) struct Flows {
     clock: u64,
     tcp: Tcp,
     shared: Shared,
+    /// Connections that are over and wait for secrets, in the order of their ends.
+    late: VecDeque<Late>,
+    /// What the keys' version was when those were last looked at.
+    keys_seen: u64,
+}
+
+/// A connection that is over, how, and where.
+#[derive(Debug)]
+struct Late {
+    conn: Box<Conn>,
+    how: (ClosedBy, CloseKind),
+    place: Place,
 }
 
 /// What the contents of all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// RTMP connections numbered so far.
-    opened: FlowId,
+    numbers: Numbers,
     pub(super) choice: Choice,
     /// What was seen besides.
     pub(super) counts: FlowCounts,
@@ -40,6 +52,8 @@ pub(super) struct Shared {
     pub(super) tunnels: Tunnels,
     /// The first TLS connection that was not decrypted and is on no port of RTMP: in case there is nothing else.
     pub(super) sealed: Option<(Place, String)>,
+    /// TLS connections on other ports that were looked into without keys.
+    looked_into: u64,
 }
 
 /// What decrypting takes.
@@ -58,30 +72,37 @@ impl Shared {
     }
 
     /// Whether TLS on a port that is not RTMP's is worth a look: it may turn out to be readable, or be all that there is.
-    pub(super) fn looks_into_tls(&self) -> bool {
-        self.has_keys() || self.sealed.is_none() && self.counts.tls_connections < TLS_LOOKED_INTO
-    }
-
-    /// Takes a number back, if it was the last one given away.
-    pub(super) const fn give_back(&mut self, number: FlowId) {
-        if number == self.opened {
-            self.opened -= 1;
+    pub(super) fn looks_into_tls(&mut self) -> bool {
+        if self.has_keys() {
+            return true;
         }
+        self.looked_into += 1;
+        self.sealed.is_none() && self.looked_into <= TLS_LOOKED_INTO
     }
 
-    /// The RTMPT sessions, and what they need.
+    /// Whether what TLS connections hold leaves little for others, of which some are still open.
+    fn holds_much(&self) -> bool {
+        self.vault.as_ref().is_some_and(|vault| vault.held > vault.limits.tls_total / 2)
+    }
+
+    /// Takes back a number that was given away for nothing.
+    pub(super) fn give_back(&mut self, number: FlowId) {
+        self.numbers.take_back(number);
+    }
+
+    /// The RTMPT sessions, and what they need. `reserved` is the number that the TCP connection has.
     pub(super) fn tunnels<'s>(
         &'s mut self,
+        reserved: &'s mut Option<FlowId>,
         out: &'s mut dyn FnMut(Traffic<'_>),
     ) -> (&'s mut Tunnels, Sink<'s>) {
-        let Self { opened, limits, tunnels, .. } = self;
-        (tunnels, Sink { opened, limits, out })
+        let Self { numbers, limits, tunnels, .. } = self;
+        (tunnels, Sink { numbers, reserved, limits, out })
     }
 
     /// The number of the next connection.
-    pub(super) const fn number(&mut self) -> FlowId {
-        self.opened += 1;
-        self.opened
+    pub(super) fn number(&mut self) -> FlowId {
+        self.numbers.give()
     }
 }
 
@@ -120,6 +141,9 @@ pub struct FlowCounts {
 /// Connections of TLS looked into without keys, until one says what it is.
 const TLS_LOOKED_INTO: u64 = 64;
 
+/// Connections that are over and wait for secrets, at most.
+const LATE: usize = 1024;
+
 /// In the table instead of an index: not RTMP. A new SYN makes it a new connection.
 const OTHER: u32 = u32::MAX;
 /// The same: RTMP that is over.
@@ -136,7 +160,7 @@ impl Flows {
             last: None,
             clock: 0,
             shared: Shared {
-                opened: 0,
+                numbers: Numbers::default(),
                 choice,
                 counts: FlowCounts::default(),
                 vault: Some(Box::new(Vault {
@@ -146,14 +170,17 @@ impl Flows {
                 })),
                 tunnels: Tunnels::default(),
                 sealed: None,
+                looked_into: 0,
                 limits: limits.clone(),
             },
             tcp: Tcp { limits, held: 0 },
+            late: VecDeque::new(),
+            keys_seen: 0,
         }
     }
 
     /// The number of the next connection, which is given away.
-    pub(super) const fn next_number(&mut self) -> FlowId {
+    pub(super) fn next_number(&mut self) -> FlowId {
         self.shared.number()
     }
 
@@ -171,8 +198,8 @@ impl Flows {
 
     /// RTMP connections seen so far.
     #[must_use]
-    pub(super) const fn opened(&self) -> u32 {
-        self.shared.opened
+    pub(super) fn opened(&self) -> u32 {
+        self.shared.numbers.count()
     }
 
     /// What was seen besides.
@@ -250,6 +277,7 @@ impl Flows {
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> u32 {
         self.make_room(place, out);
+        self.wake(out);
         let mut ends = [segment.src, segment.dst];
         if side == 1 {
             ends.reverse();
@@ -315,19 +343,55 @@ impl Flows {
         place: Place,
         out: &mut dyn FnMut(Traffic<'_>),
     ) {
-        let Some(conn) = self.conns.get_mut(index as usize).and_then(Option::take) else {
+        let Some(mut conn) = self.conns.get_mut(index as usize).and_then(Option::take) else {
             return;
         };
         self.free.push(index);
         self.last = None;
-        let key = conn.key;
-        let matters = conn.close(how, place, &mut self.tcp, &mut self.shared, out);
-        self.table.insert(key, if matters { OVER } else { OTHER });
+        conn.drain(place, &mut self.tcp, &mut self.shared, out);
+        self.table.insert(conn.key, if conn.content.matters() { OVER } else { OTHER });
+        let late = Late { conn, how, place };
+        if late.conn.content.waits(&self.shared) {
+            self.late.push_back(late);
+            self.wake(out);
+            while self.late.len() > LATE || self.shared.holds_much() {
+                let Some(oldest) = self.late.pop_front() else { return };
+                self.settle(oldest, out);
+            }
+        } else {
+            self.settle(late, out);
+        }
+    }
+
+    /// Says what there is to say of a connection that is over.
+    fn settle(&mut self, late: Late, out: &mut dyn FnMut(Traffic<'_>)) {
+        let Late { conn, how, place } = late;
+        let matters = conn.close(how, place, &mut self.shared, out);
         self.shared.counts.other_connections += u64::from(!matters);
+    }
+
+    /// Where there are new secrets, tries them on the connections that are over.
+    fn wake(&mut self, out: &mut dyn FnMut(Traffic<'_>)) {
+        let version = self.shared.vault.as_ref().map_or(0, |vault| vault.keys.version());
+        if self.late.is_empty() || std::mem::replace(&mut self.keys_seen, version) == version {
+            return;
+        }
+        for mut late in std::mem::take(&mut self.late) {
+            late.conn.content.wake(late.place, &mut self.shared, out);
+            if late.conn.content.waits(&self.shared) {
+                self.late.push_back(late);
+            } else {
+                self.settle(late, out);
+            }
+        }
     }
 
     /// The capture is over, and with it every connection.
     pub(super) fn finish(&mut self, place: Place, out: &mut dyn FnMut(Traffic<'_>)) {
+        self.wake(out);
+        for late in std::mem::take(&mut self.late) {
+            self.settle(late, out);
+        }
         let mut order: Vec<(FlowId, u32, (ClosedBy, CloseKind))> = self
             .conns
             .iter()
@@ -342,9 +406,13 @@ impl Flows {
         for (_, index, how) in order {
             self.close(index, how, place, out);
         }
-        let (tunnels, mut sink) = self.shared.tunnels(out);
+        for late in std::mem::take(&mut self.late) {
+            self.settle(late, out);
+        }
+        let mut reserved = None;
+        let (tunnels, mut sink) = self.shared.tunnels(&mut reserved, out);
         tunnels.finish(place, &mut sink);
-        if self.shared.opened == 0
+        if self.opened() == 0
             && let Some((place, what)) = self.shared.sealed.take()
         {
             let finding = secure::nothing_else(&what, self.shared.counts.tls_connections);

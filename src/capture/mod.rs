@@ -8,6 +8,7 @@ mod flows;
 mod fragments;
 mod link;
 mod network;
+mod numbers;
 mod packet;
 mod recent;
 mod rtmpt;

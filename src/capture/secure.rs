@@ -16,11 +16,48 @@ pub(super) struct Secure {
     pub(super) inner: Content,
     /// How it is read has been said.
     said: bool,
+    /// That it is not has been said.
+    given_up: bool,
+    sides: [Side; 2],
+}
+
+/// What a side has sent, as far as that may have to be told of where the other one does not speak TLS.
+#[derive(Debug, Default)]
+struct Side {
+    head: Vec<u8>,
+    bytes: u64,
+}
+
+/// Bytes that tell what an answer is that is not TLS.
+const HEAD: usize = 5;
+
+impl Side {
+    fn take(&mut self, piece: Piece<'_>) {
+        let Piece::Bytes(bytes) = piece else { return };
+        let room = HEAD - self.head.len().min(HEAD);
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// Whether there is more than the first record.
+    fn went_on(&self) -> bool {
+        let first = match self.head[..] {
+            [_, _, _, high, low] => HEAD as u64 + u64::from(u16::from_be_bytes([high, low])),
+            _ => u64::MAX,
+        };
+        self.bytes > first
+    }
 }
 
 impl Secure {
     pub(super) fn new(inner: Content) -> Self {
-        Self { session: Session::new(), inner, said: false }
+        Self {
+            session: Session::new(),
+            inner,
+            said: false,
+            given_up: false,
+            sides: Default::default(),
+        }
     }
 
     /// What reassembly gives for the bytes that `side` sent. `false` where nothing more can come of it.
@@ -33,6 +70,9 @@ impl Secure {
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> bool {
         let direction = self.inner.direction(side);
+        if self.session.facts().version.is_none() {
+            self.sides[direction.index()].take(piece);
+        }
         self.with(shared, out, |session, vault, out| {
             let Vault { keys, held, limits } = vault;
             session.piece(direction, piece, place, keys, limits, held, out);
@@ -71,9 +111,8 @@ impl Secure {
         self.look(place, shared, out);
         self.inner.finish(place, shared, out);
         let unread = !self.said && !matches!(self.session.state(), State::Reading);
-        if unread && let Some(flow) = self.inner.tell(shared, out) {
-            let finding = unread_finding(self.session.facts(), self.session.state());
-            out(Traffic::Trouble { flow: Some(flow), place, finding });
+        if unread {
+            self.give_up(place, shared, out);
         }
         let flow = self.inner.reported(shared);
         if flow.is_none() && !matches!(self.session.state(), State::Reading) {
@@ -120,26 +159,67 @@ impl Secure {
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> bool {
-        let finding = match self.session.state() {
-            State::Hello => return true,
-            State::Waiting => return self.inner.is_expected() || shared.has_keys(),
-            State::Reading if self.said => return !self.inner.is_other(),
+        match self.session.state() {
+            State::Hello | State::Waiting => true,
             State::Reading => {
-                let Some(flow) = self.inner.reported(shared) else {
-                    return !self.inner.is_other();
-                };
-                let finding = read_finding(self.session.facts());
-                self.said = true;
-                out(Traffic::Trouble { flow: Some(flow), place, finding });
-                return true;
+                if !self.said
+                    && let Some(flow) = self.inner.reported(shared)
+                {
+                    self.said = true;
+                    let finding = read_finding(self.session.facts());
+                    out(Traffic::Trouble { flow: Some(flow), place, finding });
+                }
+                !self.inner.is_other()
             }
-            state @ State::Unreadable(_) => unread_finding(self.session.facts(), state),
-        };
-        if let Some(flow) = self.tell(shared, out) {
-            self.said = true;
+            State::Unreadable(_) => {
+                self.give_up(place, shared, out);
+                false
+            }
+        }
+    }
+
+    /// Says once that it is not read, where that is to be said. An alert says why, and is said when all is over.
+    fn give_up(&mut self, place: Place, shared: &mut Shared, out: &mut dyn FnMut(Traffic<'_>)) {
+        if std::mem::replace(&mut self.given_up, true) {
+            return;
+        }
+        if let Some(flow) = self.tell(shared, out)
+            && let Some(finding) = self.unread()
+        {
             out(Traffic::Trouble { flow: Some(flow), place, finding });
         }
-        false
+    }
+
+    /// Why it is not read, unless an alert says it.
+    fn unread(&self) -> Option<Finding> {
+        let facts = self.session.facts();
+        if facts.version.is_some() || facts.client_random.is_none() {
+            return Some(unread_finding(facts, self.session.state()));
+        }
+        if facts.alerts.iter().any(is_telling) {
+            return None;
+        }
+        let [client, server] = &self.sides;
+        Some(unanswered_finding(facts, &server.head, client.went_on()))
+    }
+
+    /// Whether it waits for secrets.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.session.state(), State::Waiting)
+    }
+
+    /// There are new secrets.
+    pub(super) fn wake(
+        &mut self,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        self.with(shared, out, |session, vault, out| {
+            let Vault { keys, held, limits } = vault;
+            session.wake(place, keys, limits, held, out);
+        });
+        self.look(place, shared, out);
     }
 
     /// Tells of it, if that is to be done in any case; gives its number.
@@ -184,13 +264,6 @@ fn read_finding(facts: &Facts) -> Finding {
 
 fn unread_finding(facts: &Facts, state: State) -> Finding {
     let what = described(facts);
-    if facts.version.is_none() && facts.client_random.is_some() {
-        let text = format!(
-            "the client speaks {what}, and the server did not answer in TLS: RTMPS was sent to a port that serves plain \
-             RTMP, or to nobody"
-        );
-        return Finding::new("hs.tls-on-plain", Severity::Error, text);
-    }
     let text = match state {
         State::Hello | State::Waiting | State::Reading => {
             let random = facts.client_random.map_or_else(String::new, |random| {
@@ -213,6 +286,36 @@ fn unread_finding(facts: &Facts, state: State) -> Finding {
     Finding::new("tls.no-keys", Severity::Warning, text).spec("RFC 8446 §5")
 }
 
+/// The client speaks TLS, and the server has not. `answer` is what it began to send; the client may have gone on as if it
+/// had been answered.
+fn unanswered_finding(facts: &Facts, answer: &[u8], went_on: bool) -> Finding {
+    let what = described(facts);
+    if went_on && answer.is_empty() {
+        let text = format!(
+            "the client speaks {what}, and goes on behind its hello: what the server said is not in the capture, without \
+             which it cannot be decrypted"
+        );
+        return Finding::new("tls.no-keys", Severity::Warning, text).spec("RFC 8446 §5");
+    }
+    let answer = match *answer {
+        [] => {
+            "nothing came back: RTMPS was sent to a port that serves plain RTMP, or to nobody who answers"
+        }
+        [0x14..=0x17, 3, ..] => "the answer is TLS, but no ServerHello: the server gave up",
+        [3 | 6 | 8 | 9, ..] => {
+            "the server answered in plain RTMP: the port serves rtmp:// and not rtmps://"
+        }
+        [b'H', b'T', b'T', b'P', ..] => {
+            "the server answered in plain HTTP: the port is that of a web server without TLS"
+        }
+        _ => {
+            "the server did not answer in TLS: RTMPS was sent to a port that serves something else"
+        }
+    };
+    let text = format!("the client speaks {what}, and {answer}");
+    Finding::new("hs.tls-on-plain", Severity::Error, text)
+}
+
 /// There was no RTMP, but TLS on ports that are not RTMP's.
 pub(super) fn nothing_else(first: &str, connections: u64) -> Finding {
     let text = format!(
@@ -224,9 +327,13 @@ pub(super) fn nothing_else(first: &str, connections: u64) -> Finding {
 const NEEDED: &str = "it takes the session's secrets: --key-log FILE, or a decryption secrets block in a pcapng file";
 
 /// A connection that is TLS from the middle on.
-pub(super) fn inside_finding() -> Finding {
-    let text = "the capture begins inside a TLS connection: its secrets are named in its first packets, without which it \
-                cannot be decrypted";
+pub(super) fn inside_finding(from_start: bool) -> Finding {
+    let text = if from_start {
+        "this is TLS whose ClientHello is not in the capture: it names the secrets, and without it nothing can be decrypted"
+    } else {
+        "the capture begins inside a TLS connection: its secrets are named in its first packets, without which it \
+         cannot be decrypted"
+    };
     Finding::new("tls.no-keys", Severity::Warning, text.to_owned()).spec("RFC 8446 §5")
 }
 

@@ -69,6 +69,11 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
             unread = true;
         }
     }
+    // Secrets may have come since the last packet.
+    if let Err(failure) = run.read_keys() {
+        failure.report();
+        unread = true;
+    }
     let Run { mut captures, mut pump, .. } = run;
     captures.finish(&mut |traffic| pump.traffic(&traffic));
     let code = pump.finish(settings.fail_on)?;
@@ -99,17 +104,22 @@ impl Run<'_> {
         let mut progress = Progress::new(opened.total, self.quiet);
         let mut reader = opened.reader;
         let result = loop {
-            if !reader.buffered() {
+            let waits = !reader.buffered();
+            if waits {
                 progress.clear();
                 self.pump.flush();
                 progress.at(reader.bytes_read());
-                self.read_keys()?;
                 if self.stop.is_set() || self.pump.has_failed() {
                     break Ok(());
                 }
             }
+            let item = reader.next();
+            if waits {
+                // Secrets are written ahead of what they encrypt, and so are there by now.
+                self.read_keys()?;
+            }
             let Self { captures, pump, .. } = self;
-            match reader.next() {
+            match item {
                 Ok(Some(_)) if self.stop.is_set() => break Ok(()),
                 // Nearly all are packets, which need not be moved about as an item.
                 Ok(Some(Item::Packet(packet))) => {

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub use finding::{Finding, Severity};
+pub(crate) use notes::proxy_prefix;
 pub(crate) use record::inner;
 pub use record::{
     Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Media,

@@ -184,7 +184,7 @@ pub(super) fn handshake_unfinished(direction: Direction, bytes: u64) -> Finding 
 }
 
 /// A PROXY protocol header ahead of the handshake.
-pub(super) fn proxy_prefix(header: &Header) -> Finding {
+pub(crate) fn proxy_prefix(header: &Header) -> Finding {
     let who = match &header.source {
         Source::Tcp(source, target) => format!("the client is {source}, connected to {target}"),
         Source::Local => "the connection is the load balancer's own (LOCAL)".to_owned(),

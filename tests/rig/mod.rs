@@ -311,21 +311,28 @@ impl Random {
     }
 }
 
-/// A connection written packet by packet: Ethernet, IPv4, port 1935.
+/// A connection written packet by packet: Ethernet, IPv4.
 #[derive(Debug, Clone)]
 pub struct Conversation {
     client: ([u8; 4], u16),
+    port: u16,
     sequence: [u32; 2],
     pub packets: Vec<Owned>,
     clock: i64,
 }
 
 impl Conversation {
-    /// A connection numbered `n`, opened by SYN and SYN ACK.
+    /// A connection numbered `n` to port 1935, opened by SYN and SYN ACK.
     pub fn new(n: u32) -> Self {
+        Self::on(1935, n)
+    }
+
+    /// The same to another port.
+    pub fn on(port: u16, n: u32) -> Self {
         let [_, a, b, c] = (n / 50_000).to_be_bytes();
         let mut it = Self {
             client: ([10, a, b, c], (10_000 + n % 50_000) as u16),
+            port,
             sequence: [1000, 5000],
             packets: Vec::new(),
             clock: 0,
@@ -375,7 +382,7 @@ impl Conversation {
 
     /// One packet.
     pub fn segment(&mut self, direction: Direction, flags: u8, payload: &[u8]) {
-        let server = ([192, 0, 2, 1], 1935u16);
+        let server = ([192, 0, 2, 1], self.port);
         let (source, target) = match direction {
             Direction::ClientToServer => (self.client, server),
             Direction::ServerToClient => (server, self.client),

@@ -52,9 +52,10 @@ pub(super) use connection::Connection;
 pub(super) use session::Ends;
 pub(super) use target::opens;
 
+use super::numbers::Numbers;
 use super::tcp::Piece;
 use crate::Limits;
-use crate::inspect::{CloseKind, ClosedBy, FlowId, Place, Traffic};
+use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Place, Traffic};
 use crate::proto::Direction;
 use connection::SessionId;
 use session::{Key, Session};
@@ -74,8 +75,9 @@ pub(super) struct Tunnels {
 
 /// What unwrapping needs of its caller.
 pub(super) struct Sink<'s> {
-    /// The number of the last connection reported; counted on.
-    pub(super) opened: &'s mut FlowId,
+    pub(super) numbers: &'s mut Numbers,
+    /// The number that the TCP connection was given when it appeared, until a session takes it.
+    pub(super) reserved: &'s mut Option<FlowId>,
     pub(super) limits: &'s Limits,
     /// What gets the traffic.
     pub(super) out: &'s mut dyn FnMut(Traffic<'_>),
@@ -137,6 +139,25 @@ impl Tunnels {
     /// The session that a TCP connection carried last, once it is reported.
     pub(super) fn flow(&self, connection: &Connection) -> Option<FlowId> {
         self.sessions.get(&connection.session?)?.face.flow
+    }
+
+    /// A PROXY protocol header precedes the requests of a TCP connection: said once of its session, as soon as that is
+    /// reported. `false` until then.
+    pub(super) fn prefixed(
+        &mut self,
+        connection: &Connection,
+        finding: impl FnOnce() -> Finding,
+        place: Place,
+        sink: &mut Sink<'_>,
+    ) -> bool {
+        let session = connection.session.and_then(|id| self.sessions.get_mut(&id));
+        let Some(session) = session.filter(|session| session.face.flow.is_some()) else {
+            return false;
+        };
+        if !std::mem::replace(&mut session.prefixed, true) && !session.over {
+            session.report(place, finding(), sink);
+        }
+        true
     }
 
     /// The capture is over, and with it every session.

@@ -60,6 +60,8 @@ pub(super) struct Session {
     tail: Option<GapCause>,
     /// It follows one of that name which is over.
     pub(super) after: bool,
+    /// That a PROXY protocol header precedes its requests has been said.
+    pub(super) prefixed: bool,
     /// When it was last heard of, in requests and answers of all sessions.
     pub(super) seen_at: u64,
     polling: Polling,
@@ -89,8 +91,7 @@ impl Face {
         if let Some(flow) = self.flow {
             return flow;
         }
-        *sink.opened += 1;
-        let flow = *sink.opened;
+        let flow = sink.reserved.take().unwrap_or_else(|| sink.numbers.give());
         self.flow = Some(flow);
         (sink.out)(Traffic::Opened { flow, place: self.first, opened: self.opened });
         flow
@@ -132,6 +133,7 @@ impl Session {
             over: false,
             tail: None,
             after: false,
+            prefixed: false,
             seen_at: 0,
             polling: Polling::default(),
         }

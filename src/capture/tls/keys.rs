@@ -233,7 +233,8 @@ impl Keys {
     }
 
     /// A number that changes whenever there is more to know.
-    pub(super) const fn version(&self) -> u64 {
+    #[must_use]
+    pub const fn version(&self) -> u64 {
         self.version
     }
 }

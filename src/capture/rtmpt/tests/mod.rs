@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{Connection, Ends, Sink, Tunnels};
 use crate::Limits;
+use crate::capture::numbers::Numbers;
 use crate::capture::tcp::Piece;
 use crate::inspect::{
     CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place, Traffic, Transport,
@@ -62,7 +63,7 @@ struct Rig {
     tunnels: Tunnels,
     connections: BTreeMap<u16, Connection>,
     limits: Limits,
-    opened: FlowId,
+    numbers: Numbers,
     frame: u64,
     seen: BTreeMap<FlowId, Seen>,
     /// Findings about no session.
@@ -121,7 +122,7 @@ impl Rig {
             tunnels: Tunnels::default(),
             connections: BTreeMap::new(),
             limits,
-            opened: 0,
+            numbers: Numbers::default(),
             frame: 0,
             seen: BTreeMap::new(),
             stray: Vec::new(),
@@ -138,8 +139,9 @@ impl Rig {
     ) {
         self.frame += 1;
         let place = self.place();
-        let Self { tunnels, connections, limits, opened, seen, stray, .. } = self;
-        let mut sink = Sink { opened, limits, out: &mut |traffic| gather(seen, stray, traffic) };
+        let Self { tunnels, connections, limits, numbers, seen, stray, .. } = self;
+        let out = &mut |traffic: Traffic<'_>| gather(seen, stray, traffic);
+        let mut sink = Sink { numbers, reserved: &mut None, limits, out };
         act(tunnels, connections, place, &mut sink);
     }
 
