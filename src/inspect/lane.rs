@@ -37,6 +37,8 @@ pub(super) struct Lane {
     ended: bool,
     /// What searching has cost, in headers followed.
     spent: u64,
+    /// The chunk sizes that split messages have left possible, while the size is not known.
+    sizes: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ impl Lane {
         } else {
             Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, BytesMut::new())))
         };
-        Self { direction, offset: 0, received: 0, phase, ended: false, spent: 0 }
+        Self { direction, offset: 0, received: 0, phase, ended: false, spent: 0, sizes: Vec::new() }
     }
 
     /// Bytes that were there.
@@ -367,10 +369,13 @@ impl Lane {
         }
         if let Phase::Chunks(reader) = std::mem::replace(&mut self.phase, Phase::Opaque) {
             let mut lost = Lost::new(*reader, Cause::of(&loss), loss.offset, buffer);
-            lost.chunk_size_known = lost.reader.chunk_size_announced();
-            if loss.kind == LossKind::Hole {
-                lost.chunk_size_known = lost.reader.chunk_size_said();
-            }
+            // A Set Chunk Size in the middle of a stream is rare, and one that is lost rarer still.
+            let shown = lost.reader.chunk_size_shown() && lost.cause != Cause::Protocol;
+            lost.chunk_size_known = shown
+                || match loss.kind {
+                    LossKind::Hole => lost.reader.chunk_size_said(),
+                    _ => lost.reader.chunk_size_announced(),
+                };
             lost.restart(Scan::new(0, lost.cause == Cause::Doubt));
             self.phase = Phase::Lost(Box::new(lost));
         }
@@ -383,7 +388,8 @@ impl Lane {
             let end = lost.base + lost.buffer.len() as u64;
             let mut fuel = (FUEL + end * FUEL_PER_BYTE).saturating_sub(self.spent);
             let before = fuel;
-            let found = lost.search(last, emit.limits.resync_bytes, &mut fuel);
+            let window = emit.limits.resync_bytes;
+            let found = lost.search(last, window, &mut fuel, &mut self.sizes);
             self.spent += before - fuel;
             let Some(found) = found else { return };
             let at = lost.base + found.at as u64;
@@ -414,8 +420,9 @@ impl Lane {
                         let span = Span { start: loss.offset, end: loss.offset };
                         facts.report(Some(self.direction), Some(span), finding, emit);
                     }
-                    lost.chunk_size_known = lost.reader.chunk_size_announced();
                     lost.cause = Cause::of(&loss);
+                    lost.chunk_size_known = lost.reader.chunk_size_announced()
+                        || lost.reader.chunk_size_shown() && lost.cause != Cause::Protocol;
                     lost.from = loss.offset;
                     lost.buffer.advance((loss.offset - lost.base) as usize);
                     lost.base = loss.offset;
@@ -557,14 +564,21 @@ impl Lost {
     }
 
     /// Searches what is there, and says when to search again; slides the window on.
-    fn search(&mut self, last: bool, window: usize, fuel: &mut u64) -> Option<Found> {
+    fn search(
+        &mut self,
+        last: bool,
+        window: usize,
+        fuel: &mut u64,
+        sizes: &mut Vec<u32>,
+    ) -> Option<Found> {
         let size = self.reader.chunk_size();
         let known = Known {
             reader: Some(&self.reader),
             chunk_size: self.chunk_size_known.then_some(size),
             likely: Some(size),
+            whole: self.reader.proven_whole(),
         };
-        let found = resync::find(&self.buffer, &mut self.scan, &known, last, fuel);
+        let found = resync::find(&self.buffer, &mut self.scan, &known, last, fuel, sizes);
         if found.is_some() {
             return found;
         }

@@ -31,9 +31,9 @@ pub fn framing(bytes: &[u8], ended: bool) -> Framing {
     if bytes.is_empty() || bytes.len() >= LONGEST && !starts(bytes) {
         return Framing::No;
     }
-    let known = Known { reader: None, chunk_size: None, likely: None };
-    let mut fuel = 1 << 20;
-    match judge(bytes, 0, None, &known, ended, &mut fuel) {
+    let known = Known { reader: None, chunk_size: None, likely: None, whole: 0 };
+    let (mut fuel, mut sizes) = (1 << 20, Vec::new());
+    match judge(bytes, 0, None, &known, ended, &mut fuel, &mut sizes) {
         Verdict::Place(Found { chunk_size, proven, .. }) => Framing::Chunks { chunk_size, proven },
         Verdict::Open => Framing::Open,
         Verdict::No if bytes.len() < LONGEST && !ended => Framing::Open,
@@ -50,6 +50,8 @@ pub(super) struct Known<'a> {
     pub(super) chunk_size: Option<u32>,
     /// The chunk size found by looking before, where it was not.
     pub(super) likely: Option<u32>,
+    /// The longest message known not to be split.
+    pub(super) whole: u32,
 }
 
 impl Known<'_> {
@@ -167,13 +169,15 @@ impl Scan {
 }
 
 /// Looks for the first place from which `bytes` read as chunks. `last`: no more bytes will come. `fuel` is what the
-/// search may cost, in headers followed; where it is used up, places are passed over.
+/// search may cost, in headers followed; where it is used up, places are passed over. `sizes` are the chunk sizes that split
+/// messages have left possible so far; none, where there was none.
 pub(super) fn find(
     bytes: &[u8],
     scan: &mut Scan,
     known: &Known<'_>,
     last: bool,
     fuel: &mut u64,
+    sizes: &mut Vec<u32>,
 ) -> Option<Found> {
     let start = scan.start();
     if known.chunk_size.is_some() && !scan.all_sizes && bytes.len() - start >= PATIENCE {
@@ -182,7 +186,7 @@ pub(super) fn find(
     let known = &Known { chunk_size: known.chunk_size.filter(|_| !scan.all_sizes), ..*known };
     let mut index = 0;
     while let Some(&at) = scan.candidates.get(index) {
-        match judge(bytes, at, scan.doubted, known, last, fuel) {
+        match judge(bytes, at, scan.doubted, known, last, fuel, sizes) {
             Verdict::Place(found) => return Some(found),
             Verdict::Open => index += 1,
             Verdict::No => {
@@ -203,7 +207,7 @@ pub(super) fn find(
         if !place {
             continue;
         }
-        match judge(bytes, at, scan.doubted, known, last, fuel) {
+        match judge(bytes, at, scan.doubted, known, last, fuel, sizes) {
             Verdict::Place(found) => return Some(found),
             Verdict::Open => {
                 if scan.candidates.len() == MOST_CANDIDATES {
@@ -235,6 +239,7 @@ fn judge(
     known: &Known<'_>,
     last: bool,
     fuel: &mut u64,
+    sizes: &mut Vec<u32>,
 ) -> Verdict {
     if doubted == Some(at)
         && let Some(found) = unsplit(bytes, at, known)
@@ -259,16 +264,141 @@ fn judge(
         return if walk.open && !last { Verdict::Open } else { Verdict::No };
     }
     // A wrong chunk size would invent messages, so it holds for what has shown it and no more.
-    let proven = if known.chunk_size.is_some() || walk.splits > 0 {
-        u32::MAX
-    } else if walk.exact {
-        walk.longest.max(walk.pending)
-    } else {
-        walk.longest
+    let shown = match known.chunk_size {
+        Some(size) => Some(size),
+        None => shown_size(bytes, at, (&walk, chunk_size), fuel, sizes),
     };
-    let chunk_size = if proven < u32::MAX { chunk_size.max(proven) } else { chunk_size };
+    let longest = if walk.exact { walk.longest.max(walk.pending) } else { walk.longest };
+    let (chunk_size, proven) = match shown {
+        Some(size) => (size, u32::MAX),
+        None => {
+            let proven = longest.max(known.whole);
+            (chunk_size.max(proven), proven)
+        }
+    };
+    let first = header::decode(&bytes[at..]).and_then(|head| {
+        let inherited =
+            || walk.trusted.all().iter().find(|i| i.chunk_stream_id == head.chunk_stream_id);
+        head.length.or_else(|| inherited().map(|inherited| inherited.length))
+    });
+    if first.is_none_or(|length| length > proven) {
+        // The first message itself may be split, and where is not known.
+        return if walk.open && !last { Verdict::Open } else { Verdict::No };
+    }
     Verdict::Place(Found { at, chunk_size, proven, trusted: walk.trusted })
 }
+
+/// The chunk size, where messages from a place on show it: by a split one that leaves no other, by several that have only
+/// one in common, or by many splits at once.
+fn shown_size(
+    bytes: &[u8],
+    at: usize,
+    (walk, guess): (&Walk, u32),
+    fuel: &mut u64,
+    sizes: &mut Vec<u32>,
+) -> Option<u32> {
+    if let Some(Possible { messages, chunks, sizes: possible }) = possible_sizes(bytes, at, fuel) {
+        let common: Vec<u32> = sizes.iter().copied().filter(|s| possible.contains(s)).collect();
+        let again = !common.is_empty();
+        *sizes = if again { common } else { possible };
+        if let [size] = sizes[..] {
+            return Some(size);
+        }
+        let mut usual = sizes.iter().copied().filter(|size| SIZES.contains(size));
+        let several = again || messages > 1 || chunks > 2;
+        let several = several || sizes.iter().any(|size| DEFAULTS.contains(size));
+        if let (Some(size), None, true) = (usual.next(), usual.next(), several) {
+            return Some(size);
+        }
+    }
+    (walk.splits >= MANY_SPLITS).then_some(guess)
+}
+
+/// What ffmpeg, nginx-rtmp, OBS and the specification have as their own: where one of them is the only usual size that fits, a
+/// single message is enough.
+const DEFAULTS: [u32; 4] = [DEFAULT_CHUNK_SIZE, 4096, 60_000, 65_536];
+
+/// Splits that show a chunk size by themselves: chance puts so many markers once in 2^48 places.
+const MANY_SPLITS: u32 = 6;
+
+/// The chunk sizes at which the split messages from a place on may be split, and the most chunks of one of them: where a
+/// message ends says how many, for each further one has a byte of header. `None` where no split message is there as a whole.
+fn possible_sizes(bytes: &[u8], mut at: usize, fuel: &mut u64) -> Option<Possible> {
+    let begins = |at: usize| {
+        let head = bytes.get(at..).and_then(header::decode);
+        head.is_some_and(|head| start_bits(&head, None).is_some())
+    };
+    let mut found: Option<Possible> = None;
+    for _ in 0..MOST_MESSAGES {
+        let message = header::decode(bytes.get(at..).unwrap_or_default())
+            .filter(|head| head.chunk_stream_id < 64)
+            .and_then(|head| Some((head.length? as usize, head)));
+        let Some((length, head)) = message else { break };
+        if *fuel == 0 || found.as_ref().is_some_and(|found| found.sizes.len() == 1) {
+            break;
+        }
+        *fuel -= 1;
+        let body = at + head.wire_length();
+        if begins(body + length) {
+            at = body + length;
+            continue;
+        }
+        let marker = 0xc0 | head.chunk_stream_id as u8;
+        let fits = |chunks: usize, size: usize| {
+            (1..chunks).all(|chunk| bytes[body + chunk * (size + 1) - 1] == marker)
+        };
+        let mut split = None;
+        for chunks in 2..=length.min(MOST_CHUNKS) {
+            let end = body + length + chunks - 1;
+            if end >= bytes.len() || *fuel == 0 {
+                break;
+            }
+            *fuel -= 1;
+            if !begins(end) {
+                continue;
+            }
+            let (least, most) = (length.div_ceil(chunks), length.div_ceil(chunks - 1) - 1);
+            *fuel = fuel.saturating_sub(most.saturating_sub(least) as u64 / 64);
+            let sizes: Vec<u32> = match &found {
+                Some(found) => found.sizes.clone(),
+                None => (least..=most).take(MOST_LENGTH).map(|size| size as u32).collect(),
+            };
+            let sizes: Vec<u32> = sizes
+                .into_iter()
+                .filter(|&size| (least..=most).contains(&(size as usize)))
+                .filter(|&size| fits(chunks, size as usize))
+                .take(MOST_SIZES)
+                .collect();
+            if !sizes.is_empty() {
+                split = Some((end, chunks, sizes));
+                break;
+            }
+        }
+        let Some((end, chunks, sizes)) = split else { break };
+        let before = found.take().map_or((0, 0), |found| (found.messages, found.chunks));
+        found = Some(Possible { messages: before.0 + 1, chunks: before.1.max(chunks), sizes });
+        at = end;
+    }
+    found
+}
+
+/// What split messages say of the chunk size.
+struct Possible {
+    /// How many messages.
+    messages: usize,
+    /// The most chunks of one of them.
+    chunks: usize,
+    sizes: Vec<u32>,
+}
+
+/// Chunks of a message that are looked for.
+const MOST_CHUNKS: usize = 4096;
+/// Chunk sizes that may be right, of one message.
+const MOST_SIZES: usize = 1024;
+/// Chunk sizes tried, of one message: more than half of the longest that is usual.
+const MOST_LENGTH: usize = 4 << 20;
+/// Messages followed to find a split one.
+const MOST_MESSAGES: usize = 64;
 
 /// Whether the header in a long form of the chunk stream id is one in a shorter form, with the last bytes of a message
 /// before it.
@@ -298,7 +428,7 @@ fn unsplit(bytes: &[u8], at: usize, known: &Known<'_>) -> Option<Found> {
     let reader = known.reader?;
     let head = header::decode(bytes.get(at..)?)?;
     let (length, id) = (head.length?, head.chunk_stream_id);
-    if id >= 64 || length <= reader.proven() {
+    if id >= 64 || length <= reader.proven() || reader.proven() == u32::MAX {
         return None;
     }
     let body = at + head.wire_length();
@@ -320,7 +450,7 @@ const fn is_usual_size(size: usize) -> bool {
 /// Where it is not at the `first` byte behind a hole, the payload has to begin as others did.
 fn inherits(bytes: &[u8], at: usize, first: bool, known: &Known<'_>) -> bool {
     let Some(head) = bytes.get(at..).and_then(header::decode) else { return false };
-    let size = known.chunk_size.or(known.likely).unwrap_or(DEFAULT_CHUNK_SIZE);
+    let size = known.chunk_size.unwrap_or(known.whole);
     let payload = bytes.get(at + head.wire_length()..).unwrap_or_default();
     if head.format < 2 {
         return false;

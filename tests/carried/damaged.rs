@@ -92,7 +92,11 @@ fn whatever_is_lost_or_late_no_message_is_invented() {
             let told = told(&disturbed(&packets, &mut random), &keys);
             told.check_each();
             for (message, _) in messages(&told) {
-                assert!(truth.contains(&message), "{name} {n}: {}", &message[..60.min(message.len())]);
+                assert!(
+                    truth.contains(&message),
+                    "{name} {n}: {}",
+                    &message[..60.min(message.len())]
+                );
                 seen += 1;
             }
         }

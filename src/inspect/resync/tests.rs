@@ -42,7 +42,7 @@ fn stream(chunk_size: u32, messages: u32) -> (Vec<u8>, Vec<usize>) {
 }
 
 fn find_all(bytes: &[u8], known: &Known<'_>, last: bool) -> Option<Found> {
-    find(bytes, &mut Scan::default(), known, last, &mut 10_000_000)
+    find(bytes, &mut Scan::default(), known, last, &mut 10_000_000, &mut Vec::new())
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn from_any_byte_the_next_message_is_found_and_never_a_place_that_is_none() {
         let (bytes, begins) = stream(chunk_size, 60);
         for from in (begins[4]..begins[30]).step_by(61) {
             for known in [None, Some(chunk_size)] {
-                let known = Known { reader: None, chunk_size: known, likely: None };
+                let known = Known { reader: None, chunk_size: known, likely: None, whole: 0 };
                 let window = &bytes[from..];
                 // Where nothing is split, only the end of the stream lets the chunk size be.
                 let last = chunk_size > 9200 && known.chunk_size.is_none();
@@ -78,7 +78,7 @@ fn noise_holds_no_place() {
         })
         .collect();
     for chunk_size in [None, Some(4096)] {
-        let known = Known { reader: None, chunk_size, likely: None };
+        let known = Known { reader: None, chunk_size, likely: None, whole: 0 };
         assert_eq!(find_all(&bytes, &known, true), None);
     }
 }
@@ -120,18 +120,23 @@ fn a_message_that_inherits_its_length_is_found_by_how_others_were() {
     let mut input = &bytes[..begins[9]];
     while reader.next(&mut input).unwrap().is_some() {}
     assert_eq!(reader.stream(4).map(|stream| stream.length), Some(299));
-    let known = Known { reader: Some(&reader), chunk_size: Some(4096), likely: Some(4096) };
+    let known =
+        Known { reader: Some(&reader), chunk_size: Some(4096), likely: Some(4096), whole: 0 };
     for from in [begins[10] - 1, begins[10]] {
         let window = &bytes[from..];
         let mut scan = Scan::behind_hole();
-        let found = find(window, &mut scan, &known, true, &mut 10_000_000).unwrap();
+        let found =
+            find(window, &mut scan, &known, true, &mut 10_000_000, &mut Vec::new()).unwrap();
         assert_eq!(from + found.at, begins[10]);
         let inherited = found.trusted().iter().find(|inherited| inherited.chunk_stream_id == 4);
         assert_eq!(inherited.map(|inherited| inherited.length), Some(300));
     }
     // Where nothing follows that would show where it ends, its length is nobody's guess.
     let window = &bytes[begins[10]..begins[10] + 200];
-    assert_eq!(find(window, &mut Scan::behind_hole(), &known, true, &mut 10_000_000), None);
+    assert_eq!(
+        find(window, &mut Scan::behind_hole(), &known, true, &mut 10_000_000, &mut Vec::new()),
+        None
+    );
 }
 
 #[test]
@@ -141,7 +146,7 @@ fn a_doubted_message_is_whole_where_no_chunk_could_end_inside_of_it() {
     let mut reader = Reader::new(0, Keep::ALL, &Limits::default());
     let resume = Resume { offset: 0, chunk_size: 302, announced: false, proven: 302, trusted: &[] };
     reader.resume(&resume);
-    let known = Known { reader: Some(&reader), chunk_size: None, likely: Some(302) };
+    let known = Known { reader: Some(&reader), chunk_size: None, likely: Some(302), whole: 302 };
     let message = |marker: Option<usize>| {
         let mut message = bytes[picture..].to_vec();
         let body = message.len() - 502;
@@ -150,7 +155,8 @@ fn a_doubted_message_is_whole_where_no_chunk_could_end_inside_of_it() {
             message[body + at] = 0xc6;
         }
         let mut scan = Scan::new(0, true);
-        find(&message, &mut scan, &known, true, &mut 10_000_000).map(|found| found.proven)
+        find(&message, &mut scan, &known, true, &mut 10_000_000, &mut Vec::new())
+            .map(|found| found.proven)
     };
     assert_eq!(message(None), Some(502));
     assert_eq!(message(Some(401)), Some(502), "nobody announces 401");
@@ -160,7 +166,7 @@ fn a_doubted_message_is_whole_where_no_chunk_could_end_inside_of_it() {
 #[test]
 fn a_single_acknowledgement_is_a_place_where_the_stream_ends_behind_it() {
     let bytes = [0x02, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 1, 0, 0];
-    let known = Known { reader: None, chunk_size: None, likely: None };
+    let known = Known { reader: None, chunk_size: None, likely: None, whole: 0 };
     assert_eq!(find_all(&bytes, &known, false), None);
     assert!(matches!(find_all(&bytes, &known, true), Some(Found { at: 0, proven: 4, .. })));
 }

@@ -56,6 +56,8 @@ pub struct Reader {
     said: bool,
     /// The longest message for which the chunk size is known to be right.
     proven: u32,
+    /// Whether messages behind a loss have shown the chunk size.
+    shown: bool,
     /// Where [`resume`](Self::resume) went on last.
     resumed_at: u64,
     /// After a loss, the chunk streams used since: a further one costs no more than they do.
@@ -98,6 +100,7 @@ impl Reader {
             announced: true,
             said: false,
             proven: u32::MAX,
+            shown: false,
             resumed_at: offset,
             touched: Vec::new(),
             media_stream_id: 1,
@@ -140,6 +143,18 @@ impl Reader {
     #[must_use]
     pub const fn proven(&self) -> u32 {
         self.proven
+    }
+
+    /// Whether [`resume`](Self::resume) was told a chunk size that messages have shown, and none was announced since.
+    #[must_use]
+    pub const fn chunk_size_shown(&self) -> bool {
+        self.after_loss && self.shown
+    }
+
+    /// The longest message known not to be split, where the chunk size is not known; else 0.
+    #[must_use]
+    pub const fn proven_whole(&self) -> u32 {
+        if self.proven == u32::MAX { 0 } else { self.proven }
     }
 
     /// The chunk streams seen so far.
@@ -319,6 +334,7 @@ impl Reader {
         self.body_left = 0;
         self.chunk_size = at.chunk_size;
         self.proven = at.proven;
+        self.shown = at.proven == u32::MAX;
         self.complete = None;
         self.chunk_waits = false;
         self.finished = None;
