@@ -87,7 +87,7 @@ pub struct Limits {
     /// Bytes of one TLS connection held until its keys are there, partial records included (default 256 KiB). Over it
     /// the connection is not decrypted.
     pub tls_bytes: usize,
-    /// The same for all connections together (default 16 MiB).
+    /// The same for all connections together (default 16 MiB), half of which is for those that are over.
     pub tls_total: usize,
     /// TLS secrets remembered from key logs, and as many of sessions that may be resumed (default 131,072: about five
     /// for each connection, in 16 MiB). Over it the oldest are forgotten.
@@ -120,6 +120,9 @@ impl Limits {
     /// TLS records passed over where the handshake's own secrets are not known, before the keys are taken for wrong. Not a
     /// field: a handshake has fewer, and early data may have some.
     pub const TLS_BLIND: u32 = 1_024;
+    /// TLS connections that are over and wait for secrets. Over it the first of them is given up. Not a field: what they
+    /// hold is bounded by `tls_total`.
+    pub const TLS_LATE: usize = 1_024;
 }
 
 impl Default for Limits {

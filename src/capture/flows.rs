@@ -29,6 +29,8 @@ pub(super) struct Flows {
     late: VecDeque<Late>,
     /// What the keys' version was when those were last looked at.
     keys_seen: u64,
+    /// The clock before which they are not looked at again.
+    awake: u64,
 }
 
 /// A connection that is over, how, and where.
@@ -141,9 +143,6 @@ pub struct FlowCounts {
 /// Connections of TLS looked into without keys, until one says what it is.
 const TLS_LOOKED_INTO: u64 = 64;
 
-/// Connections that are over and wait for secrets, at most.
-const LATE: usize = 1024;
-
 /// In the table instead of an index: not RTMP. A new SYN makes it a new connection.
 const OTHER: u32 = u32::MAX;
 /// The same: RTMP that is over.
@@ -176,6 +175,7 @@ impl Flows {
             tcp: Tcp { limits, held: 0 },
             late: VecDeque::new(),
             keys_seen: 0,
+            awake: 0,
         }
     }
 
@@ -354,7 +354,7 @@ impl Flows {
         if late.conn.content.waits(&self.shared) {
             self.late.push_back(late);
             self.wake(out);
-            while self.late.len() > LATE || self.shared.holds_much() {
+            while self.late.len() > Limits::TLS_LATE || self.shared.holds_much() {
                 let Some(oldest) = self.late.pop_front() else { return };
                 self.settle(oldest, out);
             }
@@ -370,12 +370,18 @@ impl Flows {
         self.shared.counts.other_connections += u64::from(!matters);
     }
 
-    /// Where there are new secrets, tries them on the connections that are over.
+    /// Where there are new secrets, tries them on the connections that are over. Not again before as many segments have
+    /// come as that costs, so that secrets one by one do not make it slow.
     fn wake(&mut self, out: &mut dyn FnMut(Traffic<'_>)) {
-        let version = self.shared.vault.as_ref().map_or(0, |vault| vault.keys.version());
-        if self.late.is_empty() || std::mem::replace(&mut self.keys_seen, version) == version {
+        if self.late.is_empty() || self.clock < self.awake {
             return;
         }
+        let (version, held) =
+            self.shared.vault.as_ref().map_or((0, 0), |v| (v.keys.version(), v.held));
+        if std::mem::replace(&mut self.keys_seen, version) == version {
+            return;
+        }
+        self.awake = self.clock + (self.late.len() + held / 64) as u64;
         for mut late in std::mem::take(&mut self.late) {
             late.conn.content.wake(late.place, &mut self.shared, out);
             if late.conn.content.waits(&self.shared) {
@@ -388,7 +394,6 @@ impl Flows {
 
     /// The capture is over, and with it every connection.
     pub(super) fn finish(&mut self, place: Place, out: &mut dyn FnMut(Traffic<'_>)) {
-        self.wake(out);
         for late in std::mem::take(&mut self.late) {
             self.settle(late, out);
         }

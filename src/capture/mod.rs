@@ -79,7 +79,9 @@ impl Captures {
     }
 
     /// Takes the text of a TLS key log (RFC 9850), or a part of it cut anywhere. Secrets may come behind the packets that
-    /// need them, within [`Limits::tls_bytes`].
+    /// need them, within [`Limits::tls_bytes`], and behind the end of the connection where secrets are awaited: if
+    /// [`Choice::key_log`] is set or some are known already. Without that, a TLS connection on a port of RTMP is told of
+    /// when it ends, as one that cannot be read.
     pub fn add_secrets(&mut self, text: &[u8]) {
         self.flows.add_keys(text);
     }

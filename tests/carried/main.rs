@@ -11,6 +11,7 @@
 )]
 
 mod damaged;
+mod hostile;
 mod many;
 mod plain;
 mod prefix;

@@ -1,10 +1,13 @@
 //! Secrets that come late, are wrong, or are those of some of the connections.
 
+use rtmpctl::Limits;
 use rtmpctl::capture::Choice;
 use serde_json::Value;
 
 use super::rig::Owned;
-use super::wire::{C2S, S2C, Told, interleaved, keys, packets, recorded, told, told_with, turns};
+use super::wire::{
+    C2S, S2C, Told, interleaved, keys, packets, recorded, told, told_with, told_within, turns,
+};
 
 const NAMES: [&str; 5] = [
     "rtmps-tls13",
@@ -88,7 +91,7 @@ fn a_block_behind_the_packets_is_as_good_as_one_ahead() {
     }
     let at = blocks.iter().position(|block| block[..4] == 10u32.to_le_bytes()).unwrap();
     let count = |blocks: &[&[u8]]| {
-        let limits = rtmpctl::Limits::default();
+        let limits = Limits::default();
         let file = blocks.concat();
         let mut reader = rtmpctl::capture::file::Reader::new(&file[..]).unwrap();
         let mut captures = rtmpctl::capture::Captures::new(Choice::default(), &limits);
@@ -166,4 +169,37 @@ fn two_connections_of_a_log_are_both_read() {
     assert_eq!(told.codes(), ["tls.decrypted", "tls.decrypted"]);
     assert!(told.content(1)[C2S.index()].len() > 10);
     assert!(told.content(2)[S2C.index()].len() > 10);
+}
+
+/// Connections that are over wait for their secrets, as many as there is room for.
+#[test]
+fn of_many_that_are_over_the_first_are_given_up() {
+    let recorded = turns("rtmps-tls13");
+    let keys = keys("rtmps-tls13");
+    for (others, found) in [(Limits::TLS_LATE as u32 - 1, true), (Limits::TLS_LATE as u32, false)] {
+        let mut sent = packets(443, 1, &recorded, 1400);
+        for n in 0..others {
+            // Another hello, and so another name for its secrets.
+            let mut short: Vec<_> = recorded[..2].to_vec();
+            short[0].1[11..15].copy_from_slice(&n.to_be_bytes());
+            sent.extend(packets(443, n + 2, &short, 1400));
+        }
+        let told = told_with(&sent, &[(sent.len(), &keys)], awaited());
+        told.check();
+        assert_eq!(told.opened().len(), usize::from(found), "{others}");
+    }
+}
+
+/// What they hold is limited too.
+#[test]
+fn of_large_ones_that_are_over_the_first_are_given_up() {
+    let recorded = turns("rtmps-tls13");
+    let keys = keys("rtmps-tls13");
+    let sent = [packets(443, 1, &recorded, 1400), packets(443, 2, &recorded, 1400)].concat();
+    let read = |tls_total| {
+        let limits = Limits { tls_total, ..Limits::default() };
+        told_within(&sent, &[(sent.len(), &keys)], awaited(), &limits).opened().len()
+    };
+    let held: usize = recorded.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert_eq!((read(held / 2), read(3 * held), read(6 * held)), (0, 1, 2));
 }

@@ -39,7 +39,7 @@ pub fn keys(name: &str) -> Vec<u8> {
 
 /// The TCP connections of packets, in the order of their SYNs; of each what both sides send. Nothing may be missing or late.
 pub fn streams(packets: &[Owned]) -> Vec<Turns> {
-    let mut found: HashMap<(Vec<u8>, Vec<u8>), (usize, Direction, u32)> = HashMap::new();
+    let mut found: HashMap<[Vec<u8>; 2], (usize, Direction, u32)> = HashMap::new();
     let mut out: Vec<Turns> = Vec::new();
     for packet in packets {
         let layout = Layout::of(packet).unwrap();
@@ -49,15 +49,15 @@ pub fn streams(packets: &[Owned]) -> Vec<Turns> {
         let target = end(layout.ip + 16, layout.tcp + 2);
         let number = u32::from_be_bytes(data[layout.tcp + 4..layout.tcp + 8].try_into().unwrap());
         if layout.flags(packet) & 2 != 0 {
-            let (index, direction) = match found.get(&(target.clone(), source.clone())) {
+            let (index, direction) = match found.get(&[target.clone(), source.clone()]) {
                 Some(&(index, ..)) => (index, S2C),
                 None => (out.len(), C2S),
             };
             out.resize(out.len().max(index + 1), Vec::new());
-            found.insert((source, target), (index, direction, number.wrapping_add(1)));
+            found.insert([source, target], (index, direction, number.wrapping_add(1)));
             continue;
         }
-        let (index, direction, next) = found.get_mut(&(source, target)).unwrap();
+        let (index, direction, next) = found.get_mut(&[source, target]).unwrap();
         let payload = &data[layout.payload..layout.end];
         // Keep-alives and what is sent again are no news.
         let known = next.wrapping_sub(number) as usize;
@@ -110,12 +110,21 @@ pub fn told(packets: &[Owned], keys: &[u8]) -> Told {
 
 /// Decodes packets; secrets are given ahead of the packet with that index, or of the end.
 pub fn told_with(packets: &[Owned], keys: &[(usize, &[u8])], choice: Choice) -> Told {
-    let limits = Limits::default();
+    told_within(packets, keys, choice, &Limits::default())
+}
+
+/// The same within limits.
+pub fn told_within(
+    packets: &[Owned],
+    keys: &[(usize, &[u8])],
+    choice: Choice,
+    limits: &Limits,
+) -> Told {
     let options = Options { whole_media: true, ..Options::default() };
     let mut inspector = Inspector::new(options, limits.clone());
     let shown = Shown { form: Form::Base64, most: None };
     let mut writer = Writer::new(shown, Vec::new(), limits.clone());
-    let mut captures = Captures::new(choice, &limits);
+    let mut captures = Captures::new(choice, limits);
     let mut records = Vec::new();
     let mut out = |traffic: Traffic<'_>| {
         inspector.feed(&traffic, &mut |record| {
@@ -199,13 +208,14 @@ impl Told {
     #[track_caller]
     pub fn check_each(&self) -> Vec<u64> {
         let numbers: Vec<u64> = self.opened().into_iter().map(|(number, _)| number).collect();
-        for n in &numbers {
-            let events: Vec<&str> = self
-                .0
-                .iter()
-                .filter(|record| record["connection"] == *n)
-                .map(|record| record["event"].as_str().unwrap())
-                .collect();
+        let mut events: HashMap<u64, Vec<&str>> = HashMap::new();
+        for record in &self.0 {
+            if let Some(n) = record["connection"].as_u64() {
+                events.entry(n).or_default().push(record["event"].as_str().unwrap());
+            }
+        }
+        assert_eq!(events.len(), numbers.len(), "each is opened once");
+        for (n, events) in events {
             let count = |event| events.iter().filter(|e| **e == event).count();
             assert_eq!(count("connection_opened"), 1, "{n}");
             assert_eq!(events[0], "connection_opened", "{n}");
