@@ -266,7 +266,7 @@ fn judge(
     // A wrong chunk size would invent messages, so it holds for what has shown it and no more.
     let shown = match known.chunk_size {
         Some(size) => Some(size),
-        None => shown_size(bytes, at, (&walk, chunk_size), fuel, sizes),
+        None => shown_size(bytes, at, (&walk, chunk_size), known, last, fuel, sizes),
     };
     let longest = if walk.exact { walk.longest.max(walk.pending) } else { walk.longest };
     let (chunk_size, proven) = match shown {
@@ -294,10 +294,14 @@ fn shown_size(
     bytes: &[u8],
     at: usize,
     (walk, guess): (&Walk, u32),
+    known: &Known<'_>,
+    last: bool,
     fuel: &mut u64,
     sizes: &mut Vec<u32>,
 ) -> Option<u32> {
-    if let Some(Possible { messages, chunks, sizes: possible }) = possible_sizes(bytes, at, fuel) {
+    if let Some(Possible { messages, chunks, sizes: possible }) =
+        possible_sizes(bytes, at, known, fuel)
+    {
         let common: Vec<u32> = sizes.iter().copied().filter(|s| possible.contains(s)).collect();
         let again = !common.is_empty();
         *sizes = if again { common } else { possible };
@@ -306,7 +310,9 @@ fn shown_size(
         }
         let mut usual = sizes.iter().copied().filter(|size| SIZES.contains(size));
         let several = again || messages > 1 || chunks > 2;
-        let several = several || sizes.iter().any(|size| DEFAULTS.contains(size));
+        // Where another message may come and tell, it is waited for.
+        let alone = last || bytes.len() - at >= ALONE;
+        let several = several || alone && sizes.iter().any(|size| DEFAULTS.contains(size));
         if let (Some(size), None, true) = (usual.next(), usual.next(), several) {
             return Some(size);
         }
@@ -318,15 +324,24 @@ fn shown_size(
 /// single message is enough.
 const DEFAULTS: [u32; 4] = [DEFAULT_CHUNK_SIZE, 4096, 60_000, 65_536];
 
+/// Bytes without a second split message behind which the first has to do.
+const ALONE: usize = 64 << 10;
+
 /// Splits that show a chunk size by themselves: chance puts so many markers once in 2^48 places.
 const MANY_SPLITS: u32 = 6;
 
 /// The chunk sizes at which the split messages from a place on may be split, and the most chunks of one of them: where a
 /// message ends says how many, for each further one has a byte of header. `None` where no split message is there as a whole.
-fn possible_sizes(bytes: &[u8], mut at: usize, fuel: &mut u64) -> Option<Possible> {
+fn possible_sizes(
+    bytes: &[u8],
+    mut at: usize,
+    known: &Known<'_>,
+    fuel: &mut u64,
+) -> Option<Possible> {
     let begins = |at: usize| {
         let head = bytes.get(at..).and_then(header::decode);
         head.is_some_and(|head| start_bits(&head, None).is_some())
+            && !shorter_form(bytes, at, known)
     };
     let mut found: Option<Possible> = None;
     for _ in 0..MOST_MESSAGES {

@@ -95,6 +95,10 @@ pub(super) fn walk(
             return Some(walk);
         };
         *fuel = fuel.checked_sub(1)?;
+        // Where the chunk size is a guess, the end of a message may be off by the headers inside of it.
+        if head.basic_length > 1 && known.chunk_size.is_none() && shorter_form(bytes, at, known) {
+            return guess;
+        }
         let id = head.chunk_stream_id;
         let slot = match lanes[..used].iter().position(|lane| lane.id == id) {
             Some(slot) => slot,
