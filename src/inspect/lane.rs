@@ -371,11 +371,8 @@ impl Lane {
             let mut lost = Lost::new(*reader, Cause::of(&loss), loss.offset, buffer);
             // A Set Chunk Size in the middle of a stream is rare, and one that is lost rarer still.
             let shown = lost.reader.chunk_size_shown() && lost.cause != Cause::Protocol;
-            lost.chunk_size_known = shown
-                || match loss.kind {
-                    LossKind::Hole => lost.reader.chunk_size_said(),
-                    _ => lost.reader.chunk_size_announced(),
-                };
+            // Nor is the default known to hold where nothing was announced and the framing is lost.
+            lost.chunk_size_known = shown || lost.reader.chunk_size_said();
             lost.restart(Scan::new(0, lost.cause == Cause::Doubt));
             self.phase = Phase::Lost(Box::new(lost));
         }
@@ -421,7 +418,7 @@ impl Lane {
                         facts.report(Some(self.direction), Some(span), finding, emit);
                     }
                     lost.cause = Cause::of(&loss);
-                    lost.chunk_size_known = lost.reader.chunk_size_announced()
+                    lost.chunk_size_known = lost.reader.chunk_size_said()
                         || lost.reader.chunk_size_shown() && lost.cause != Cause::Protocol;
                     lost.from = loss.offset;
                     lost.buffer.advance((loss.offset - lost.base) as usize);

@@ -35,7 +35,7 @@ pub fn framing(bytes: &[u8], ended: bool) -> Framing {
     let (mut fuel, mut sizes) = (1 << 20, Vec::new());
     match judge(bytes, 0, None, &known, ended, &mut fuel, &mut sizes) {
         Verdict::Place(Found { chunk_size, proven, .. }) => Framing::Chunks { chunk_size, proven },
-        Verdict::Open => Framing::Open,
+        Verdict::Open | Verdict::Wait => Framing::Open,
         Verdict::No if bytes.len() < LONGEST && !ended => Framing::Open,
         Verdict::No => Framing::No,
     }
@@ -189,6 +189,7 @@ pub(super) fn find(
         match judge(bytes, at, scan.doubted, known, last, fuel, sizes) {
             Verdict::Place(found) => return Some(found),
             Verdict::Open => index += 1,
+            Verdict::Wait => return None,
             Verdict::No => {
                 scan.candidates.remove(index);
             }
@@ -209,11 +210,14 @@ pub(super) fn find(
         }
         match judge(bytes, at, scan.doubted, known, last, fuel, sizes) {
             Verdict::Place(found) => return Some(found),
-            Verdict::Open => {
+            verdict @ (Verdict::Open | Verdict::Wait) => {
                 if scan.candidates.len() == MOST_CANDIDATES {
                     scan.candidates.remove(0);
                 }
                 scan.candidates.push(at);
+                if matches!(verdict, Verdict::Wait) {
+                    return None;
+                }
             }
             Verdict::No => {}
         }
@@ -229,6 +233,8 @@ enum Verdict {
     Place(Found),
     /// More bytes may prove it.
     Open,
+    /// It is one, and more bytes may tell the chunk size: what follows is not looked at before.
+    Wait,
     No,
 }
 
@@ -283,7 +289,8 @@ fn judge(
     });
     if first.is_none_or(|length| length > proven) {
         // The first message itself may be split, and where is not known.
-        return if walk.open && !last { Verdict::Open } else { Verdict::No };
+        let waits = walk.open && !last && bytes.len() - at < ALONE;
+        return if waits { Verdict::Wait } else { Verdict::No };
     }
     Verdict::Place(Found { at, chunk_size, proven, trusted: walk.trusted })
 }
