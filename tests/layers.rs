@@ -54,7 +54,7 @@ const TABLE: &[Row] = &[
 
     // Capture files to Traffic: of the inspection they know the way in, never the inspector or its records.
     row("capture", &[
-        "Limits", "proto::Direction", "proto::fault", "proto::proxy",
+        "Limits", "proto::Direction", "proto::fault", "proto::handshake", "proto::proxy",
         "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::GapCause", "inspect::CloseKind",
         "inspect::ClosedBy", "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
         "inspect::proxy_prefix",

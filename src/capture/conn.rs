@@ -9,6 +9,7 @@ use super::recent::Recent;
 use super::tcp::{Data, Half, Piece};
 use crate::Limits;
 use crate::inspect::{CloseKind, ClosedBy, Place, Traffic};
+use crate::proto::Direction;
 
 /// One TCP connection. Its ends are sides 0 and 1, in the order of the key.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ struct Reset {
     /// Up to where it, and what it acknowledges, says that there are bytes.
     sequence: u32,
     acknowledged: Option<u32>,
+    /// Bytes from here on show that the RST was none of the connection's.
+    end: u32,
     /// Packets to wait still.
     patience: u8,
 }
@@ -135,20 +138,20 @@ impl Conn {
             self.halves[side].fin(segment.seq.wrapping_add(length));
         }
         if segment.has(RST) {
+            if self.halves[side].is_far(segment.seq) {
+                // Not of this life of the connection, or forged: a receiver passes over it (RFC 9293 §3.10.7.4).
+                return self.fate();
+            }
             let (by, how) = match self.closer {
                 Some(closer) => (closer, CloseKind::Fin),
                 None => (side, CloseKind::Rst),
             };
-            if how == CloseKind::Rst
-                && let Some(flow) = self.content.tell(shared, out)
-            {
-                let finding = network::reset(self.content.direction(side));
-                out(Traffic::Trouble { flow: Some(flow), place, finding });
-            }
             let acknowledged = segment.has(ACK).then_some(segment.ack);
-            let reset = Reset { side, sequence: segment.seq, acknowledged, patience: PATIENCE };
-            if self.reset.is_none() && self.lacks(&reset) {
-                self.halves[side].fin(segment.seq);
+            let half = &self.halves[side];
+            let end = if half.passed(segment.seq) { half.next() } else { segment.seq };
+            let sequence = segment.seq;
+            let reset = Reset { side, sequence, end, acknowledged, patience: PATIENCE };
+            if self.reset.is_none() && (self.lacks(&reset) || end != sequence) {
                 self.reset = Some(reset);
             } else {
                 return Fate::Over(self.content.closed_by(by), how);
@@ -193,7 +196,12 @@ impl Conn {
         let Some(reset) = &mut self.reset else { return Fate::Open };
         reset.patience -= 1;
         let reset = *reset;
-        if reset.patience > 0 && self.lacks(&reset) && !self.content.is_other() {
+        if self.halves[reset.side].passed(reset.end) {
+            self.reset = None;
+            return self.fate();
+        }
+        let waits = self.lacks(&reset) || reset.end != reset.sequence;
+        if reset.patience > 0 && waits && !self.content.is_other() {
             return Fate::Open;
         }
         let (by, how) = self.last();
@@ -254,7 +262,10 @@ impl Conn {
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) {
-        let Self { halves, content, .. } = self;
+        let Self { halves, content, reset, .. } = self;
+        if let Some(reset) = reset {
+            halves[reset.side].fin(reset.sequence);
+        }
         for (side, half) in halves.iter_mut().enumerate() {
             half.end(&mut tcp.held, &mut |piece| {
                 content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
@@ -274,6 +285,14 @@ impl Conn {
         content.finish(place, shared, out);
         let flow = content.reported(shared);
         if flow.is_some() {
+            let reset = match by {
+                ClosedBy::Client => Some(Direction::ClientToServer),
+                ClosedBy::Server => Some(Direction::ServerToClient),
+                _ => None,
+            };
+            if let Some(direction) = reset.filter(|_| how == CloseKind::Rst) {
+                out(Traffic::Trouble { flow, place, finding: network::reset(direction) });
+            }
             let sides = [0, 1].map(|side| (content.direction(side), halves[side].counts));
             network.findings(sides, place.at, |finding| {
                 out(Traffic::Trouble { flow, place, finding });

@@ -13,6 +13,7 @@ use crate::inspect::{
     CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport, proxy_prefix,
 };
 use crate::proto::Direction;
+use crate::proto::handshake::{Side, digest};
 use crate::proto::proxy::{self, Header, Prefix};
 
 /// The content of one TCP connection. Its ends are called sides, 0 and 1, until it is known who the client is.
@@ -328,8 +329,8 @@ impl Content {
             Some(false) => {}
         }
         if self.expected {
-            let short = self.client.is_none() && bytes.len() < SNIFF && opens(bytes);
-            let rtmp = if short { Verdict::More } else { Verdict::Rtmp };
+            let open = self.client.is_none() && ahead == 0 && first_packet(bytes) == First::More;
+            let rtmp = if open { Verdict::More } else { Verdict::Rtmp };
             return self.inside(kept, bytes).unwrap_or(rtmp);
         }
         let inside = self.client.is_none() && ahead == 0 && opens_chunk(bytes);
@@ -338,7 +339,9 @@ impl Content {
         }
         let sent =
             |side| kept.iter().filter(|kept| kept.side == side).map(Kept::length).sum::<u64>();
-        if sent(opener) >= ahead as u64 + FIRST_PACKETS {
+        // Other protocols have these first bytes too: what follows has to look like C1, or be answered like it.
+        let shown = matches!(first_packet(bytes), First::Client | First::Server);
+        if shown && sent(opener) >= ahead as u64 + FIRST_PACKETS {
             return Verdict::Rtmp;
         }
         // S0 and S1 may come as soon as C0 is there.
@@ -353,7 +356,7 @@ impl Content {
     /// where a segment begins with a record. `bytes` are the first of whoever spoke first, ahead of the first hole.
     fn inside(&self, kept: &[Kept], bytes: &[u8]) -> Option<Verdict> {
         let opens = match self.client {
-            None => opens_handshake(bytes),
+            None => first_packet(bytes) != First::No,
             Some(client) => !bytes.is_empty() && kept.first()?.side == client,
         };
         if !self.expected || self.secure || opens {
@@ -448,12 +451,16 @@ impl Content {
         };
         let bytes = &opening[ahead.unwrap_or(0).min(opening.len())..];
         if !self.from_start {
-            self.from_start = !self.expected || ahead.is_some() || opens_handshake(bytes);
-            if self.from_start
-                && let Some(first) = kept.first()
-            {
-                self.client.get_or_insert(first.side);
+            let first = first_packet(bytes);
+            let opens =
+                !self.expected || ahead.is_some() || !matches!(first, First::No | First::More);
+            if let Some(side) = kept.first().map(|kept| kept.side).filter(|_| opens) {
+                // Who opens is the client, unless it is the one that serves: then what the client said before is missing.
+                let serves = self.ends.each_ref().map(|end| shared.choice.serves(end.port));
+                let server = first == First::Server || serves[side] && !serves[1 - side];
+                self.client.get_or_insert(if server { 1 - side } else { side });
             }
+            self.from_start = opens && self.client == kept.first().map(|kept| kept.side);
         }
         let client = *self.client.get_or_insert_with(|| {
             match self.ends.each_ref().map(|end| shared.choice.serves(end.port)) {
@@ -597,17 +604,44 @@ fn opens(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(3 | 6 | 8 | 9))
 }
 
-/// Whether a direction that is seen without its SYN begins with C0 and C1 all the same, or inside the chunk stream:
-/// 0x03 is also the first byte of a format 0 chunk on chunk stream 3.
-fn opens_handshake(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(3 | 6 | 8)) && bytes.len() >= SNIFF && !opens_chunk(bytes)
+/// What the first bytes of a direction look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// C0 and C1, or S0 and S1.
+    Client,
+    /// S0 and S1, by their digest.
+    Server,
+    /// More bytes tell.
+    More,
+    No,
+}
+
+/// Whether a direction begins with C0 and C1, or S0 and S1, or inside the chunk stream: 0x03 is also the first byte of a
+/// format 0 chunk on chunk stream 3, and any byte may be one of a payload. The four bytes behind the time are zero, or there
+/// is a digest.
+fn first_packet(bytes: &[u8]) -> First {
+    if !opens(bytes) {
+        return First::No;
+    }
+    let Some(zero) = bytes.get(5..SNIFF) else { return First::More };
+    if opens_chunk(bytes) {
+        return First::No;
+    }
+    if bytes[0] == 3 && zero == [0; 4] {
+        return First::Client;
+    }
+    match bytes.get(1..).and_then(|bytes| bytes.first_chunk()) {
+        None => First::More,
+        Some(packet) if digest::find(packet, Side::Client).is_some() => First::Client,
+        Some(packet) if digest::find(packet, Side::Server).is_some() => First::Server,
+        Some(_) => First::No,
+    }
 }
 
 /// Whether what may be C0 and C1 is rather the header of a format 0 chunk.
 pub(super) fn opens_chunk(bytes: &[u8]) -> bool {
     bytes.get(7).is_some_and(|&type_id| matches!(type_id, 1..=6 | 8 | 9 | 15..=20 | 22))
-        && bytes.get(9..12).is_some_and(|high| high == [0, 0, 0] || high == [0, 0, 1])
-        && bytes.get(4) == Some(&0)
+        && bytes.get(9..12).is_some_and(|high| high[1..] == [0, 0] || *high == [0, 0, 1])
 }
 
 /// Whether it is TPKT (remote desktop, H.323), which begins with the same byte, and whose length says so.

@@ -104,6 +104,10 @@ struct Held {
 const OVERHEAD: usize = 96;
 /// Packets to wait after the peer has acknowledged past a hole: the capture may have them out of order.
 const PATIENCE: u8 = 16;
+/// How far ahead a RST may be: what is on the way at most, where windows are large.
+const WINDOW: i64 = 1 << 20;
+/// How far behind a RST may be: some systems send it with the last number that was acknowledged.
+const BEHIND: i64 = 64 << 10;
 /// A segment further ahead than this belongs to another life of the connection, or is damaged.
 const FAR: i64 = 64 << 20;
 /// So many of them in a row are believed.
@@ -131,6 +135,22 @@ impl Half {
         let ahead = i64::from(sequence.wrapping_sub(self.next).cast_signed());
         // A FIN counts as a byte.
         !self.started || ahead <= i64::from(self.finished()) || ahead > FAR
+    }
+
+    /// Whether bytes from `sequence` on are out.
+    pub(super) fn passed(&self, sequence: u32) -> bool {
+        self.started && !self.finished() && self.next.wrapping_sub(sequence).cast_signed() > 0
+    }
+
+    /// The sequence number of the next byte in order.
+    pub(super) const fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Whether a RST with this sequence number lies where no window can be: behind what came, or far ahead.
+    pub(super) fn is_far(&self, sequence: u32) -> bool {
+        let ahead = i64::from(sequence.wrapping_sub(self.next).cast_signed());
+        self.started && !self.finished() && !(-BEHIND..=WINDOW).contains(&ahead)
     }
 
     fn position_of(&self, sequence: u32) -> Option<u64> {
