@@ -303,3 +303,28 @@ fn the_parts_of_a_rotated_capture_decode_as_the_whole() {
         assert_eq!(plain(common::decode_files(&paths, &options)), expected, "{a} {b}");
     }
 }
+
+/// Troubles of the file itself are listed up to the limit, and the last one listed says so.
+#[test]
+fn troubles_of_one_code_are_listed_up_to_the_limit() {
+    // Simple packets ahead of any interface: each is one.
+    let capture = |packets: u32| {
+        let mut file = b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0".to_vec();
+        file.extend([0xff; 8]);
+        file.extend(28u32.to_le_bytes());
+        for _ in 0..packets {
+            file.extend([3, 0, 0, 0, 20, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4, 20, 0, 0, 0]);
+        }
+        file
+    };
+    for (packets, told) in [(19, 19), (20, 20), (21, 20), (2000, 20)] {
+        let scratch = common::Scratch::new("troubles");
+        let path = scratch.path().join(format!("{packets}.pcapng"));
+        std::fs::write(&path, capture(packets)).unwrap();
+        let records = common::decode_file(&path, &common::Options::default());
+        let findings: Vec<_> = records.iter().filter(|r| r["event"] == "finding").collect();
+        assert_eq!(findings.len(), told, "{packets}");
+        let last = findings.last().unwrap()["message"].as_str().unwrap();
+        assert_eq!(last.contains("same_finding"), packets >= 20, "{last}");
+    }
+}

@@ -16,7 +16,8 @@ mod secure;
 mod tcp;
 pub mod tls;
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 pub use error::{Error, Foreign};
 pub use flows::{Choice, FlowCounts};
@@ -40,6 +41,10 @@ pub struct Captures {
     last: Place,
     /// The connection that the file being read is by itself.
     single: Option<FlowId>,
+    /// How often the files were in trouble, by code.
+    troubles: HashMap<&'static str, u32>,
+    /// Of how many of one code is told.
+    same_finding: u32,
 }
 
 /// The type of a pcapng block with a TLS key log (draft-ietf-opsawg-pcapng §4.7).
@@ -72,6 +77,8 @@ impl Captures {
             flows: Flows::new(choice, limits.clone()),
             fragments: Fragments::new(limits),
             unknown_links: HashSet::new(),
+            troubles: HashMap::new(),
+            same_finding: limits.same_finding,
             counts: Counts::default(),
             last: Place::default(),
             single: None,
@@ -110,7 +117,20 @@ impl Captures {
                 let flow = self.single;
                 let at = if flow.is_some() { None } else { self.last.at };
                 let place = Place { at, frame: None, file };
-                out(Traffic::Trouble { flow, place, finding: finding(trouble) });
+                let mut finding = finding(trouble);
+                if flow.is_none() {
+                    // Those about a connection are counted with it.
+                    let seen = self.troubles.entry(finding.code).or_insert(0);
+                    *seen += 1;
+                    match (*seen).cmp(&self.same_finding) {
+                        Ordering::Less => {}
+                        Ordering::Equal => finding.message.push_str(
+                            "; further ones of this code are not listed (limit same_finding)",
+                        ),
+                        Ordering::Greater => return,
+                    }
+                }
+                out(Traffic::Trouble { flow, place, finding });
             }
             Item::Secrets { kind: TLS_KEY_LOG, data } => {
                 self.flows.add_keys(data);

@@ -187,6 +187,11 @@ impl Flow {
         for lane in &mut self.lanes {
             lane.end(&mut self.facts, emit);
         }
+        let silent = self.lanes.iter().all(|lane| lane.received() == 0) && self.facts.gaps.0 == 0;
+        let opened = &self.facts.opened;
+        if silent && opened.from_start && opened.transport == Transport::Rtmp {
+            self.facts.report(None, None, notes::silent(), emit);
+        }
         emit.record(None, None, Event::Closed(closed));
         let facts = self.facts;
         *emit.remembered = emit.remembered.saturating_sub(facts.session_counted);

@@ -162,6 +162,12 @@ pub(super) fn unfinished(
     messages.chain(header)
 }
 
+/// A connection on which neither side said anything.
+pub(super) fn silent() -> Finding {
+    let text = "the connection was opened and closed, and neither side said anything: there is no C0 and no S0";
+    Finding::new("hs.incomplete", Severity::Warning, text.to_owned()).spec("RTMP 1.0 §5.2")
+}
+
 /// A direction ended inside its handshake.
 pub(super) fn handshake_unfinished(direction: Direction, bytes: u64) -> Finding {
     let [first, second, third] = match direction {
