@@ -439,6 +439,16 @@ fn however_a_connection_ends_all_of_its_messages_are_told() {
         early.insert(early.len() - places, end(C2S, flags));
         early
     };
+    // A RST in the middle that is none of the connection's: both sides go on.
+    let foreign = |distance: isize| {
+        let mut foreign = segments();
+        let middle = foreign.len() / 2;
+        let next = foreign[..middle].iter().rfind(|s| s.direction == C2S).unwrap().end();
+        let mut reset = end(C2S, RST);
+        reset.at = next.wrapping_add_signed(distance);
+        foreign.insert(middle, reset);
+        session.closed(foreign)
+    };
     let mut half = segments();
     let last = half.iter().rposition(|s| s.direction == S2C && !s.bytes.is_empty()).unwrap();
     half.insert(last, end(C2S, FIN));
@@ -457,6 +467,9 @@ fn however_a_connection_ends_all_of_its_messages_are_told() {
         ("RST by the client", plus(&[end(C2S, RST)])),
         ("RST by the server", plus(&[end(S2C, RST)])),
         ("RST without ACK", plus(&[end(C2S, 4)])),
+        ("RST far outside", foreign(5_000_000)),
+        ("RST behind what came", foreign(-200_000)),
+        ("RST a little behind what came", foreign(-300)),
         ("RST ahead of data", early(RST, 4)),
         ("RST far ahead of data", early(RST, 12)),
         ("RST twice", plus(&[end(C2S, RST), end(C2S, RST)])),
@@ -501,5 +514,37 @@ fn keep_alives_say_nothing() {
         }
         let told = Told::of(&packets(&session.closed(segments), [9000, 3000]));
         told.assert_same(&clean, &format!("{garbage:?}"));
+    }
+}
+
+#[test]
+fn from_any_packet_on_the_messages_are_true_and_both_directions_are_read() {
+    for capture in ["network/whole.pcap", "gst-rtmp2sink.pcap", "rtmpdump-play.pcap"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(capture);
+        let packets = rig::packets(&std::fs::read(path).unwrap());
+        let clean = Told::of(&packets);
+        let server = clean.decoded.messages.iter().find(|m| m.direction == S2C).unwrap().flow;
+        // Not the last packets: there is no whole message in them.
+        for cut in (1..packets.len() * 3 / 4).filter(|cut| *cut < 12 || cut % 11 == 0) {
+            let told = Told::of(&packets[cut..]);
+            for direction in Direction::BOTH {
+                let what = format!("{capture} from packet {cut}: {direction:?}");
+                let mut want = clean.messages(direction).into_iter().filter(|m| m.flow == server);
+                let got = told.messages(direction);
+                for got in got.iter().filter(|m| !m.damaged) {
+                    let same = |m: &&Message| {
+                        (m.kind, m.length, m.hash) == (got.kind, got.length, got.hash)
+                    };
+                    assert!(want.any(|m| same(&m)), "{what}: {got:?} is made up or out of place");
+                }
+                if direction == C2S || capture.contains("play") {
+                    assert!(
+                        got.len() > 10 || direction == C2S && !got.is_empty() || cut > 20,
+                        "{what}: {}",
+                        got.len()
+                    );
+                }
+            }
+        }
     }
 }
