@@ -1,6 +1,10 @@
 //! Streams whose chunk size was never announced in what is there: whatever it is, no message is made up.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails where it cannot go on, and says what it measured"
+)]
 
 use std::collections::HashMap;
 
