@@ -118,6 +118,15 @@ pub(super) fn walk(
             }
             let Some(bits) = start_bits(&head, seen) else { return guess };
             walk.bits += bits + std::mem::take(&mut unproven_bits);
+            // Media of a kind begin alike; half of what equal bytes are worth, because others begin so too.
+            let payload = bytes.get(body..).unwrap_or_default();
+            let kind = |last: &Inherited| Some(last.type_id) == head.type_id;
+            walk.bits += known
+                .inherited(id)
+                .filter(kind)
+                .map(|last| last.alike(payload) * 4)
+                .max()
+                .unwrap_or(0);
             walk.splits += std::mem::take(&mut unproven);
             walk.longest = walk.longest.max(walk.pending);
             walk.trusted.take_in(&mut untrusted);
