@@ -170,7 +170,8 @@ pub(super) fn walk(
                 if head.format == 2 {
                     return guess;
                 }
-                walk.bits += 6;
+                // Filling bytes look like chunks without end: they count once a message begins behind them.
+                unproven_bits += 6;
                 lane.left = size;
             }
             if head.format == 3
