@@ -126,13 +126,6 @@ impl Reader {
         self.chunk_size
     }
 
-    /// Whether the chunk size in force is the default or what the sender announced, and not what
-    /// [`resume`](Self::resume) was told.
-    #[must_use]
-    pub const fn chunk_size_announced(&self) -> bool {
-        self.announced
-    }
-
     /// Whether a Set Chunk Size was read: without one, missing bytes may hold it.
     #[must_use]
     pub const fn chunk_size_said(&self) -> bool {
