@@ -416,6 +416,54 @@ fn secrets_in_aggregates_and_in_amf3_are_masked_everywhere() {
     }
 }
 
+#[test]
+fn secrets_beside_the_picture_are_masked_everywhere() {
+    const KEY: &str = "k3y-of-mine-0123";
+    let name = |text: &str| [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat();
+    let url = format!("rtmp://u:{KEY}@h/live?token={KEY}\x1b[31m");
+    let metadata = [&b"\x02"[..], &name("where"), b"\x02", &name(&url)].concat();
+    let of_a_message = [&b"\xd4hvc1"[..], &metadata].concat();
+    let of_a_track = [&b"\xd6\x04hvc1\x01"[..], &metadata].concat();
+    // The name of an encoder comes with its URL; the words are its own all the same.
+    let settings = format!("x264 - http://www.videolan.org/x264.html - {KEY} \u{202e}");
+    let mut unit = vec![6, 5, 16 + settings.len() as u8];
+    unit.extend([7; 16]);
+    unit.extend(settings.as_bytes());
+    unit.push(0x80);
+    let frame = [&b"\x17\x01\0\0\0\0\0\0"[..], &[unit.len() as u8], &unit].concat();
+    let sound = [&b"\xaf\x01"[..], KEY.as_bytes()].concat();
+    for (type_id, payload, said) in [
+        (9, &of_a_message, true),
+        (9, &of_a_track, true),
+        (22, &aggregate(&[(9, 0, &of_a_message)]), true),
+        (9, &frame, true),
+        (8, &sound, false),
+        (23, &sound, false),
+    ] {
+        for form in [Form::None, Form::Hex, Form::Base64] {
+            let options = Options { bitstream: true, whole_media: true, ..Options::default() };
+            let known = Message(C2S, 20, 0, publish(KEY));
+            let seen =
+                see_with(&[known, Message(C2S, type_id, 0, payload.clone())], options, form, true);
+            for text in [&seen.json, &seen.rows] {
+                for secret in [
+                    KEY,
+                    "6b33792d6f66",
+                    "6b 33 79 2d",
+                    "azN5LW9m",
+                    "s5LW9mLW",
+                    "rM3ktb2",
+                    "\x1b",
+                    "\u{202e}",
+                ] {
+                    assert!(!text.contains(secret), "{type_id} {form:?} {secret}: {text}");
+                }
+            }
+            assert_eq!(seen.json.matches('…').count() > 2, said, "{}", seen.json);
+        }
+    }
+}
+
 impl Step {
     fn copy(&self) -> Self {
         match self {

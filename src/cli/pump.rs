@@ -12,6 +12,7 @@ use super::settings::Settings;
 use crate::Limits;
 use crate::inspect::{Event, Inspector, Record, Severity, Traffic};
 use crate::output::filter::Filter;
+use crate::output::payload::Form;
 use crate::output::redact::Redactor;
 use crate::output::{json, table};
 
@@ -78,7 +79,11 @@ impl Pump {
             recordings: Recordings::open(shared, limits)?,
             show: Show {
                 filter: settings.filter.clone(),
-                redactor: (!settings.show_keys).then(Redactor::default),
+                redactor: (!settings.show_keys).then(|| {
+                    let redactor = Redactor::default();
+                    let shows = settings.shown.form != Form::None;
+                    if shows { redactor } else { redactor.without_payloads() }
+                }),
                 printer,
                 buffer,
                 out,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::inspect::{Event, FlowId, MessageRecord, Record, Summary};
 use crate::proto::amf::{External, Text, Value};
+use crate::proto::bitstream::{Bitstream, Content};
 use crate::proto::fault::Fault;
 use crate::proto::message::{Body, Command};
 
@@ -20,6 +21,8 @@ pub struct Redactor {
     secrets: HashMap<FlowId, Vec<String>>,
     /// Bytes of them all.
     held: usize,
+    /// Whether payloads are not shown, so that nothing is looked for in those of sound and pictures.
+    unshown: bool,
 }
 
 /// Calls whose first argument is a stream name, or the answer to a challenge.
@@ -47,6 +50,13 @@ const MOST_HELD: usize = 8 << 20;
 const FEW_BYTES: usize = 1 << 10;
 
 impl Redactor {
+    /// The same, for outputs that do not show payloads: frames then need not be searched.
+    #[must_use]
+    pub const fn without_payloads(mut self) -> Self {
+        self.unshown = true;
+        self
+    }
+
     /// Hands the record on to `next`, masked.
     #[inline]
     pub fn pass(&mut self, record: &Record<'_>, next: &mut dyn FnMut(&Record<'_>)) {
@@ -55,7 +65,15 @@ impl Redactor {
                 Body::Command(_) | Body::Data(_) | Body::SharedObject(_) | Body::Aggregate(_) => {
                     self.message(record, &message, next);
                 }
-                _ => next(record),
+                Body::Video(video)
+                    if video.metadata.is_some()
+                        || !video.tracks.is_empty()
+                        || !message.bitstreams.is_empty() =>
+                {
+                    self.message(record, &message, next);
+                }
+                _ if self.unshown || self.held == 0 => next(record),
+                _ => self.payload(record, &message, next),
             },
             Event::Summary(summary) => {
                 if let Some(connection) = record.connection
@@ -79,12 +97,59 @@ impl Redactor {
     ) {
         let mut body = message.body.clone();
         self.mask(record.connection, &mut body, !message.raw.damaged.is_empty());
+        let bitstreams = self.mask_bitstreams(record.connection, message.bitstreams);
         let secrets = self.secrets.get(&record.connection.unwrap_or(0));
         let payload = message.raw.payload;
         let mut ranges = secrets.map_or_else(Vec::new, |secrets| secret_ranges(payload, secrets));
         hide_unread(message.body, message.malformed, 0..payload.len(), &mut ranges);
-        let message = MessageRecord { body: &body, masked: &ranges, ..*message };
+        let bitstreams = bitstreams.as_deref().unwrap_or(message.bitstreams);
+        let message = MessageRecord { body: &body, bitstreams, masked: &ranges, ..*message };
         next(&Record { event: Event::Message(message), ..*record });
+    }
+
+    /// Masks the payload of a message that says nothing in words.
+    #[cold]
+    fn payload(
+        &self,
+        record: &Record<'_>,
+        message: &MessageRecord<'_>,
+        next: &mut dyn FnMut(&Record<'_>),
+    ) {
+        let secrets = self.secrets.get(&record.connection.unwrap_or(0));
+        let ranges =
+            secrets.map_or_else(Vec::new, |secrets| secret_ranges(message.raw.payload, secrets));
+        let message = MessageRecord { masked: &ranges, ..*message };
+        next(&Record { event: Event::Message(message), ..*record });
+    }
+
+    /// Masks what encoders and applications wrote beside the picture; `None` where they wrote nothing.
+    fn mask_bitstreams(
+        &mut self,
+        connection: Option<FlowId>,
+        bitstreams: &[Option<Bitstream>],
+    ) -> Option<Vec<Option<Bitstream>>> {
+        let said =
+            |content: &Content| matches!(content, Content::Unregistered { text: Some(_), .. });
+        let mut messages = bitstreams.iter().flatten().flat_map(|bitstream| &bitstream.messages);
+        if !messages.any(|message| said(&message.content)) {
+            return None;
+        }
+        let known = self.secrets.get(&connection.unwrap_or(0)).map_or(&[][..], Vec::as_slice);
+        let mut found = Vec::new();
+        let mut masked = bitstreams.to_vec();
+        for message in masked.iter_mut().flatten().flat_map(|bitstream| &mut bitstream.messages) {
+            if let Content::Unregistered { text: Some(text), .. } = &mut message.content {
+                // Unlike a URL's, its words are all its own.
+                let mut ranges = url_secrets(text);
+                found.extend(ranges.iter().map(|range| text[range.clone()].to_owned()));
+                ranges.extend(known.iter().flat_map(|secret| words(text, secret)));
+                if let Some(masked) = mask_ranges(text, ranges) {
+                    *text = masked.into();
+                }
+            }
+        }
+        self.learn(connection, found);
+        Some(masked)
     }
 
     /// Masks what a body says, and learns from it.
@@ -100,6 +165,13 @@ impl Redactor {
             Body::SharedObject(object) => {
                 let values = object.events.iter_mut().flat_map(|event| event.kind.values_mut());
                 values.for_each(|value| mask_texts(value, known, &mut found));
+            }
+            // Names that no specification has may be anything.
+            Body::Video(video) => {
+                let tracks = video.tracks.iter_mut().filter_map(|track| track.metadata.as_mut());
+                video.metadata.iter_mut().chain(tracks).for_each(|value| {
+                    mask_texts(value, known, &mut found);
+                });
             }
             Body::Aggregate(aggregate) => {
                 for inner in &mut aggregate.messages {
@@ -321,6 +393,11 @@ fn mask_text(text: &str, known: &[String], found: &mut Vec<String>) -> Option<St
             ranges.extend(words(text, secret));
         }
     }
+    mask_ranges(text, ranges)
+}
+
+/// The text with these ranges of it masked; `None` where there are none.
+fn mask_ranges(text: &str, mut ranges: Vec<Range<usize>>) -> Option<String> {
     if ranges.is_empty() {
         return None;
     }

@@ -638,6 +638,10 @@ fn video(text: &mut String, video: &Video, length: u32) {
         if let Some(config) = track.config.as_deref() {
             video_config(text, config);
         }
+        if let Some(metadata) = &track.metadata {
+            text.push(' ');
+            amf_json::write_inline(text, metadata, ARGUMENT);
+        }
     }
     mod_ex(text, &video.mod_ex);
     let _ = write!(text, " {}", size(u64::from(length)));
