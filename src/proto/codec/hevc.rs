@@ -46,18 +46,19 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
 /// Sets what the profile, tier and level say; `sources` is the byte with the two source flags first.
 pub(super) fn profile_and_level(config: &mut VideoConfig, profile: u8, level: u8, sources: u8) {
     config.profile_idc = Some(profile);
+    // The long ones in the words of FFmpeg (H.265 §A.3.5: format range extensions; §A.3.7: screen content coding).
     config.profile = match profile {
         1 => Some("Main"),
         2 => Some("Main 10"),
         3 => Some("Main Still Picture"),
-        4 => Some("Format Range Extensions"),
+        4 => Some("Rext"),
         5 => Some("High Throughput"),
         6 => Some("Multiview Main"),
         7 => Some("Scalable Main"),
         8 => Some("3D Main"),
-        9 => Some("Screen-Extended"),
-        10 => Some("Scalable Format Range Extensions"),
-        11 => Some("High Throughput Screen-Extended"),
+        9 => Some("Scc"),
+        10 => Some("Scalable Rext"),
+        11 => Some("High Throughput Scc"),
         _ => None,
     };
     // The level is coded as thirty times itself (H.265 §A.4.1).
