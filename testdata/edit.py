@@ -21,6 +21,7 @@
                                     reverse order
     edit.py c2s IN.pcap OUT.raw     the bytes of the first connection's client (s2c: of its server),
                                     as "Follow TCP Stream" saves one direction
+    edit.py late IN.flv OUT.flv     an FLV file whose timestamps begin a second before the 32 bits wrap
 
 Reads pcap of Ethernet and IPv4, as tcpdump writes it on loopback. The same input gives the same output.
 """
@@ -228,10 +229,24 @@ def one_direction(data, name):
     return stream
 
 
+def late(data):
+    out = bytearray(data)
+    at = struct.unpack(">I", data[5:9])[0] + 4
+    while at + 11 <= len(data):
+        time = (int.from_bytes(data[at + 4:at + 7], "big") | data[at + 7] << 24) - 1000
+        out[at + 4:at + 8] = (time & 0xFFFFFF).to_bytes(3, "big") + bytes([time >> 24 & 0xFF])
+        at += 11 + int.from_bytes(data[at + 1:at + 4], "big") + 4
+    return out
+
+
 def main():
     what, source, target = sys.argv[1:]
     with open(source, "rb") as file:
         data = file.read()
+    if what == "late":
+        with open(target, "wb") as file:
+            file.write(late(data))
+        return
     client = truth.connections(data)[0][0].client
     edits = {
         "vlan": lambda: vlan(data, client),

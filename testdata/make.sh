@@ -351,6 +351,18 @@ cap_ext_timestamp() {
     holds ext-timestamp.pcap 't["connections"][0]["c2s"]["extended_timestamps_on_format_3"] > 0 and t["connections"][1]["s2c"]["extended_timestamps"] > 0'
 }
 
+cap_timestamp_wrap() {
+    server 4096
+    python3 edit.py late "$tmp/small.flv" "$tmp/late.flv"
+    begin timestamp-wrap.pcap lo 'tcp port 1935'
+    # librtmp sends an FLV file's timestamps as they are
+    timeout 60 gst-launch-1.0 -q filesrc location="$tmp/late.flv" ! rtmpsink location='rtmp://127.0.0.1:1935/live/late live=1'
+    end 1
+    server_stop
+    keep timestamp-wrap.pcap
+    holds timestamp-wrap.pcap 't["connections"][0]["c2s"]["extended_timestamps_on_format_3"] > 0'
+}
+
 cap_refused() {
     server 4096
     "${publish[@]}" -i "$tmp/avc.flv" -c copy -f flv rtmp://127.0.0.1:1945/live/taken &
@@ -669,7 +681,7 @@ cap_flv() {
 }
 
 all=(quickstart play port-1936 large-chunk large-message gst-rtmp2sink gst-rtmpsink rtmpdump-play enhanced-hevc
-    ext-timestamp refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe codecs-video codecs-audio multitrack
+    ext-timestamp timestamp-wrap refused sll2 options ipv6 two-connections vlan one-lost-segment lost-in-keyframe codecs-video codecs-audio multitrack
     rtmps-tls13 rtmps-tls13-chacha rtmps-hello-retry rtmps-tls12-gcm rtmps-tls12-chacha rtmps-tls12-cbc rtmps-tls12-cbc-mac-first
     rtmps-resumed rtmps-key-update rtmpt-publish rtmpt-play rtmpt-connections rtmpt-close rtmpts network bad-link reordered one-direction flv)
 (($#)) || set -- "${all[@]}"
