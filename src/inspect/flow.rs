@@ -11,7 +11,7 @@ use super::{
 use crate::Limits;
 use crate::proto::chunk;
 use crate::proto::fault::Fault;
-use crate::proto::handshake::{self, Packet, Side, digest};
+use crate::proto::handshake::{self, Packet, Packet1, Packet2, Side, digest};
 use crate::proto::message::{self, Body, Kind, aggregate};
 use crate::proto::{Direction, Span};
 
@@ -43,6 +43,21 @@ pub(super) struct Facts {
     carried: [u64; 2],
     /// The handshake of each direction, kept until both are complete.
     handshakes: [Option<handshake::Reader>; 2],
+    /// C2 or S2, where it came before the packet that it answers.
+    waiting: [Option<Waiting>; 2],
+    /// Whether bytes of C1 or S1 are missing.
+    unsure: [bool; 2],
+}
+
+/// A C2 or S2 that is not reported yet.
+#[derive(Debug)]
+struct Waiting {
+    epoch: u32,
+    echo_time: u32,
+    span: Span,
+    damaged: Option<Span>,
+    place: Place,
+    elapsed: Option<i64>,
 }
 
 /// Hands out records of one connection at one place.
@@ -103,6 +118,8 @@ impl Flow {
                 gaps: (0, 0),
                 carried: [0, 0],
                 handshakes: [None, None],
+                waiting: [None, None],
+                unsure: [false, false],
             },
             counted: 0,
         }
@@ -227,6 +244,14 @@ fn clear_length(type_id: u8, payload: &[u8]) -> usize {
         _ => 0,
     };
     header.min(payload.len())
+}
+
+/// Whether C2 or S2 echoes the packet of `side` that it answers, and whether its signature of that packet's digest, if there
+/// is one, verifies.
+fn compare(two: Packet2<'_>, one: Packet1<'_>, side: Side) -> (bool, Option<bool>) {
+    let found = digest::find(one.bytes, side);
+    let valid = found.map(|found| digest::verify_reply(two.bytes, &found.digest, side.peer()));
+    (two.echoes(one.bytes), valid)
 }
 
 const SESSION_FULL: &str = "limit.session-bytes";
@@ -469,7 +494,7 @@ impl Facts {
         self.report(Some(direction), Some(raw.span), finding, emit);
     }
 
-    /// A complete handshake packet, already in `handshakes`.
+    /// A complete handshake packet of a direction, whose reader is with the caller.
     pub(super) fn handshake(
         &mut self,
         direction: Direction,
@@ -478,40 +503,92 @@ impl Facts {
         damaged: Option<Span>,
         emit: &mut Emitter<'_>,
     ) {
-        let names = [["c0", "c1", "c2"], ["s0", "s1", "s2"]][direction.index()];
-        let side = [Side::Client, Side::Server][direction.index()];
-        let (name, fields) = match packet {
+        let (this, other) = (direction.index(), direction.reverse().index());
+        let names = [["c0", "c1", "c2"], ["s0", "s1", "s2"]][this];
+        let side = [Side::Client, Side::Server][this];
+        match packet {
             Packet::Zero(zero) => {
                 if matches!(zero.version, 6 | 8 | 9) {
                     self.opened.transport = Transport::Rtmpe;
                 }
-                (names[0], HandshakeFields::Zero { version: zero.version })
+                let fields = HandshakeFields::Zero { version: zero.version };
+                self.packet(direction, names[0], fields, span, damaged, emit);
             }
-            Packet::One(one) => (
-                names[1],
-                HandshakeFields::One {
+            Packet::One(one) => {
+                let fields = HandshakeFields::One {
                     epoch: one.epoch(),
                     zero: one.zero(),
                     software_version: one.software_version(),
                     digest: digest::find(one.bytes, side),
-                },
-            ),
-            Packet::Two(two) => {
-                let peer =
-                    self.handshakes[direction.reverse().index()].as_ref().and_then(|r| r.packet1());
-                let peer_digest = peer.and_then(|peer| digest::find(peer.bytes, side.peer()));
-                (
-                    names[2],
-                    HandshakeFields::Two {
-                        epoch: two.time(),
-                        echo_time: two.echo_time(),
-                        echoes_peer: peer.map(|peer| two.echoes(peer.bytes)),
-                        digest_valid: peer_digest
-                            .map(|found| digest::verify_reply(two.bytes, &found.digest, side)),
-                    },
-                )
+                };
+                self.packet(direction, names[1], fields, span, damaged, emit);
+                self.unsure[this] = damaged.is_some();
+                let answer = self.handshakes[other].as_ref().and_then(handshake::Reader::packet2);
+                let told = answer.filter(|_| damaged.is_none()).map(|two| compare(two, one, side));
+                if answer.is_some() {
+                    self.settle(direction.reverse(), told, emit);
+                }
             }
+            Packet::Two(two) => {
+                self.waiting[this] = Some(Waiting {
+                    epoch: two.time(),
+                    echo_time: two.echo_time(),
+                    span,
+                    damaged,
+                    place: emit.place,
+                    elapsed: emit.elapsed,
+                });
+                let peer = self.handshakes[other].as_ref().and_then(handshake::Reader::packet1);
+                let told = peer.filter(|_| !self.unsure[other]);
+                let told = told.map(|one| compare(two, one, side.peer()));
+                if peer.is_some() {
+                    self.settle(direction, told, emit);
+                }
+            }
+        }
+    }
+
+    /// Whether the record of a direction's last handshake packet waits for the packet that it answers.
+    pub(super) const fn waits(&self, direction: Direction) -> bool {
+        self.waiting[direction.index()].is_some()
+    }
+
+    /// Reports a direction's last handshake packet if it waits. `told` is whether it echoes what it answers and whether
+    /// its signature verifies, where what it answers has come.
+    #[cold]
+    pub(super) fn settle(
+        &mut self,
+        direction: Direction,
+        told: Option<(bool, Option<bool>)>,
+        emit: &mut Emitter<'_>,
+    ) {
+        let Some(waiting) = self.waiting[direction.index()].take() else { return };
+        // Of missing bytes nobody knows whether they are an echo.
+        let told = told.filter(|_| waiting.damaged.is_none());
+        let fields = HandshakeFields::Two {
+            epoch: waiting.epoch,
+            echo_time: waiting.echo_time,
+            echoes_peer: told.map(|(echoes, _)| echoes),
+            digest_valid: told.and_then(|(_, valid)| valid),
         };
+        let name = ["c2", "s2"][direction.index()];
+        // It says when it came, although it is told later.
+        let now = (emit.place, emit.elapsed);
+        (emit.place, emit.elapsed) = (waiting.place, waiting.elapsed);
+        self.packet(direction, name, fields, waiting.span, waiting.damaged, emit);
+        (emit.place, emit.elapsed) = now;
+    }
+
+    /// The record of a handshake packet.
+    fn packet(
+        &mut self,
+        direction: Direction,
+        name: &'static str,
+        fields: HandshakeFields,
+        span: Span,
+        damaged: Option<Span>,
+        emit: &mut Emitter<'_>,
+    ) {
         if damaged.is_none() {
             self.steps.handshake(name, emit.elapsed);
         }

@@ -51,6 +51,8 @@ enum Phase {
     Handshake {
         damaged: Option<Span>,
     },
+    /// All three packets are there, and the record of the last waits for the packet that it answers.
+    Shaken,
     Chunks(Box<chunk::Reader>),
     Lost(Box<Lost>),
     Opaque,
@@ -115,7 +117,11 @@ impl Lane {
         match &self.phase {
             Phase::Chunks(reader) => reader.memory(),
             Phase::Lost(lost) => lost.buffer.capacity() + lost.reader.memory(),
-            Phase::Prefix(_) | Phase::Skip(_) | Phase::Handshake { .. } | Phase::Opaque => 0,
+            Phase::Prefix(_)
+            | Phase::Skip(_)
+            | Phase::Handshake { .. }
+            | Phase::Shaken
+            | Phase::Opaque => 0,
         }
     }
 
@@ -171,6 +177,13 @@ impl Lane {
                     self.offset += rest.len() as u64;
                 }
             }
+            Phase::Shaken => {
+                if !data.is_empty() {
+                    self.received -= data.len() as u64;
+                    self.begin_chunks(facts, emit);
+                    self.bytes(data, facts, emit);
+                }
+            }
             Phase::Lost(_) => {
                 self.offset += data.len() as u64;
                 self.lost_bytes(data, facts, emit);
@@ -217,9 +230,19 @@ impl Lane {
         }
     }
 
-    /// No more bytes of a PROXY protocol header come, or not the next ones.
+    /// The handshake is over, whatever its last packet waits for.
+    #[cold]
+    fn begin_chunks(&mut self, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        facts.settle(self.direction, None, emit);
+        self.phase = Phase::Chunks(Box::new(reader(self.offset, emit)));
+    }
+
+    /// No more bytes of a PROXY protocol header or of a handshake come, or not the next ones.
     #[cold]
     fn end_prefix(&mut self, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        if matches!(self.phase, Phase::Shaken) {
+            self.begin_chunks(facts, emit);
+        }
         if !matches!(self.phase, Phase::Prefix(_) | Phase::Skip(_)) {
             return;
         }
@@ -281,11 +304,14 @@ impl Lane {
         self.offset = origin + (before - input.len()) as u64;
         let version = reader.version();
         if reader.is_done() {
-            self.phase = if matches!(version, Some(6 | 8 | 9)) {
-                Phase::Opaque // what follows is encrypted, as the finding at its first byte says
+            if matches!(version, Some(6 | 8 | 9)) {
+                facts.settle(self.direction, None, emit);
+                self.phase = Phase::Opaque; // what follows is encrypted, as the finding at its first byte says
+            } else if input.is_empty() && facts.waits(self.direction) {
+                self.phase = Phase::Shaken;
             } else {
-                Phase::Chunks(Box::new(self::reader(self.offset, emit)))
-            };
+                self.begin_chunks(facts, emit);
+            }
         }
         facts.keep_handshake(self.direction, reader);
     }
@@ -340,7 +366,7 @@ impl Lane {
                 )));
             }
             Phase::Lost(_) => {}
-            Phase::Prefix(_) | Phase::Skip(_) | Phase::Opaque => {
+            Phase::Prefix(_) | Phase::Skip(_) | Phase::Shaken | Phase::Opaque => {
                 self.offset = end;
                 gap.resumed_at = length.map(|_| end);
                 facts.gap(self.direction, gap, emit);
@@ -468,12 +494,17 @@ impl Lane {
                     emit,
                 );
             }
-            Phase::Prefix(_) | Phase::Skip(_) | Phase::Handshake { .. } | Phase::Opaque => {}
+            Phase::Prefix(_)
+            | Phase::Skip(_)
+            | Phase::Handshake { .. }
+            | Phase::Shaken
+            | Phase::Opaque => {}
         }
     }
 
     /// Stops decoding this direction; its bytes are only counted from here on.
     pub(super) fn give_up(&mut self, facts: &mut Facts, emit: &mut Emitter<'_>) {
+        self.end_prefix(facts, emit);
         if let Phase::Lost(lost) = &mut self.phase {
             for gap in std::mem::take(&mut lost.gaps) {
                 facts.gap(self.direction, gap, emit);
