@@ -9,7 +9,8 @@ pub struct Limits {
     /// Over it the oldest unfinished message of the direction is given up.
     pub partial_bytes: usize,
     /// Bytes held for all connections together: unfinished messages, chunk stream states and searches for a lost
-    /// framing (default 64 MiB). Over it the connection that asked for more is given up.
+    /// framing (default 64 MiB). Over it one is given up: of those that hold more than half their share, the one silent
+    /// longest.
     pub total_bytes: usize,
     /// Bytes kept of an audio or video message when nobody asked for its payload (default 64): the tag headers.
     pub media_head: usize,
@@ -27,7 +28,8 @@ pub struct Limits {
     pub resync_bytes: usize,
     /// Bytes held beyond a hole in one direction of a TCP connection (default 4 MiB); then the hole is a gap.
     pub reorder_bytes: usize,
-    /// The same for all connections together (default 64 MiB).
+    /// The same for all connections together (default 64 MiB); then, of those that hold more than half their share, the
+    /// one silent longest waits no longer.
     pub reorder_total: usize,
     /// Bytes of the longest HTTP head read in RTMPT (default 16 KiB; servers take 8 KiB). A longer one is not read, and
     /// the next one is searched for.
@@ -46,7 +48,8 @@ pub struct Limits {
     /// RTMPT sessions remembered at once, those that are over with them (default 4,096). Over it those that are over are
     /// forgotten first, then those silent longest are closed.
     pub tunnel_sessions: usize,
-    /// RTMP connections decoded at once from a capture (default 16,384). The one silent longest is closed first.
+    /// RTMP connections decoded at once from a capture (default 16,384). Over it those that carried nothing, or no whole
+    /// handshake, are closed first, then those silent longest.
     pub rtmp_connections: usize,
     /// Other TCP connections remembered from a capture (default 262,144), a few bytes each. Over it they are forgotten,
     /// which costs looking at them again and nothing else.

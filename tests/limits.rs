@@ -534,6 +534,127 @@ fn rtmp_connections_at_once() {
     }
 }
 
+/// The messages of the connection from that client port, the end of its summary with them.
+fn messages_of(packets: &[Owned], limits: &Limits, client: u16) -> (u32, Vec<String>) {
+    let (mut mine, mut messages, mut findings) = (Vec::new(), 0, Vec::new());
+    run(packets, limits, |_, record| match record.event {
+        Event::Opened(opened) if opened.client.is_some_and(|end| end.port() == client) => {
+            mine.extend(record.connection);
+        }
+        Event::Message(_) => {
+            messages += u32::from(record.connection.is_some_and(|n| mine.contains(&n)))
+        }
+        Event::Finding(finding) if record.connection.is_some_and(|n| mine.contains(&n)) => {
+            findings.push(finding.code.to_owned());
+        }
+        _ => {}
+    });
+    (messages, findings)
+}
+
+/// Ten messages before `between`, and ten behind it; the client's port is 10,000.
+fn around(between: impl IntoIterator<Item = Owned>) -> Vec<Owned> {
+    let mut good = Conversation::shaken(0);
+    let mut writer = Writer::new();
+    let ten: Vec<u8> =
+        (0..10).flat_map(|_| message(&mut writer, 4, 8, &[0xaf, 1, 2, 3, 4])).collect();
+    good.send(ClientToServer, &ten);
+    let mut packets = good.packets.split_off(0);
+    packets.extend(between);
+    good.send(ClientToServer, &ten);
+    packets.extend(good.packets);
+    packets
+}
+
+#[test]
+fn connections_that_carry_nothing_push_out_none_that_does() {
+    let limits = Limits { rtmp_connections: 10, ..Limits::default() };
+    let mut c0 = vec![0; 1537];
+    c0[0] = 3;
+    let silent = (1..100).map(|n| Conversation::new(n).packets.swap_remove(0));
+    let short = (1..100).flat_map(|n| {
+        let mut one = Conversation::new(n);
+        one.send(ClientToServer, &c0);
+        one.packets
+    });
+    for packets in [around(silent), around(short)] {
+        assert_eq!(messages_of(&packets, &limits, 10_000), (20, vec!["tcp.round-trip".to_owned()]));
+    }
+    // Those that do carry something may, and what goes on is read from there.
+    let others = (1..100).flat_map(|n| Conversation::shaken(n).packets);
+    let (messages, findings) = messages_of(&around(others), &limits, 10_000);
+    assert!(messages >= 19, "{messages}");
+    assert_eq!(count(&findings, "limit.rtmp-connections"), 1);
+}
+
+#[test]
+fn what_others_hold_costs_nobody_else() {
+    // Others wait for what never comes; of this one two segments change places.
+    let holes = (1..40).flat_map(|n| {
+        let mut one = Conversation::shaken(n);
+        one.skip(ClientToServer, 1);
+        one.send(ClientToServer, &[0; 1000]);
+        one.packets
+    });
+    let mut packets = around(holes);
+    let mut good = Conversation::shaken(0);
+    let first: usize = around([]).len();
+    assert!(first > good.packets.len());
+    good.packets.clear();
+    let last = packets.len() - 1;
+    let cut = packets[last].clone();
+    // Its last segment in two, the second one first.
+    let at = 54 + 40;
+    let (mut head, mut tail) = (cut.clone(), cut);
+    head.data.truncate(at);
+    head.data[16..18].copy_from_slice(&80u16.to_be_bytes());
+    let rest = tail.data.split_off(at);
+    tail.data.truncate(54);
+    tail.data.extend(rest);
+    let length = (tail.data.len() - 14) as u16;
+    tail.data[16..18].copy_from_slice(&length.to_be_bytes());
+    let sequence = u32::from_be_bytes(tail.data[38..42].try_into().unwrap()) + 40;
+    tail.data[38..42].copy_from_slice(&sequence.to_be_bytes());
+    packets.truncate(last);
+    packets.extend([tail, head]);
+    for reorder_total in [1 << 20, 39 * 1096, 20_000] {
+        let limits = Limits { reorder_total, ..Limits::default() };
+        let (messages, findings) = messages_of(&packets, &limits, 10_000);
+        assert_eq!((messages, count(&findings, "tcp.out-of-order")), (20, 1), "{reorder_total}");
+    }
+
+    // Others leave messages unfinished, one of them very long ones; this one does so for a while.
+    for (n, total_bytes) in [(1, 64 << 10), (40, 1 << 20)] {
+        let unfinished = (1..=n).flat_map(|n| {
+            let mut one = Conversation::shaken(n);
+            one.send(
+                ClientToServer,
+                &message(&mut Writer::new(), 2, 1, &0x10_0000u32.to_be_bytes()),
+            );
+            let mut bytes = header0(3, 100_000, 20, 0);
+            bytes.extend(vec![2; 90_000]);
+            one.send(ClientToServer, &bytes);
+            one.packets
+        });
+        let mut packets = around(unfinished);
+        let mut after = Conversation::shaken(77);
+        let mut writer = Writer::new();
+        for _ in 0..3 {
+            after.send(ClientToServer, &message(&mut writer, 5, 20, &[5; 5_000]));
+        }
+        packets.extend(after.packets);
+        let limits = Limits { total_bytes, ..Limits::default() };
+        for (client, sent) in [(10_000, 20), (10_077, 3)] {
+            let (messages, findings) = messages_of(&packets, &limits, client);
+            assert_eq!(
+                (messages, count(&findings, "limit.total-bytes")),
+                (sent, 0),
+                "{n} {client}"
+            );
+        }
+    }
+}
+
 #[test]
 fn tracks_of_a_connection() {
     let mut bytes = Vec::new();

@@ -12,7 +12,7 @@ mod rig;
 
 use rig::{Conversation, Owned};
 use rtmpctl::Limits;
-use rtmpctl::inspect::{Finding, Severity, Traffic};
+use rtmpctl::inspect::{Event, Finding, Inspector, Options, Severity, Traffic};
 use rtmpctl::proto::Direction;
 
 const C2S: Direction = Direction::ClientToServer;
@@ -147,4 +147,46 @@ fn a_reset_is_said_unless_a_side_has_closed_before() {
     it.skip(C2S, 1);
     it.segment(S2C, 0x14, &[]);
     assert_eq!(codes(&it.packets), []);
+}
+
+/// How the connection of that number ends: its last record's time, and how long it took.
+fn ends(packets: &[Owned]) -> Vec<(u64, Option<i64>, Option<i64>)> {
+    let mut ends = Vec::new();
+    let mut inspector = Inspector::new(Options::default(), Limits::default());
+    rig::traffic(packets, &Limits::default(), &mut |traffic| {
+        inspector.feed(&traffic, &mut |record| match record.event {
+            Event::Closed(_) => {
+                assert_eq!(record.place.at, packets[record.place.frame.unwrap() as usize - 1].time);
+                ends.push((record.place.frame.unwrap(), record.elapsed, None));
+            }
+            Event::Summary(summary) => ends.last_mut().unwrap().2 = summary.duration,
+            _ => {}
+        });
+    });
+    ends
+}
+
+#[test]
+fn a_connection_ends_with_its_own_last_packet() {
+    let mut packets = talk(2).packets;
+    let (last, until) = (packets.len() as u64, packets.last().unwrap().time);
+    let took = until.zip(packets[0].time).map(|(until, since)| until - since);
+    let years = 15 * 365 * 86_400_000_000_000;
+    let mut later = Conversation::shaken(1).packets;
+    for packet in &mut later {
+        packet.time = packet.time.map(|time| time + years);
+    }
+    packets.extend(later);
+    assert_eq!(ends(&packets)[0], (last, took, took));
+
+    // So it does where its ends are in use again.
+    let mut packets = talk(2).packets;
+    let mut reused = Conversation::shaken(0).packets;
+    for packet in &mut reused {
+        packet.time = packet.time.map(|time| time + years);
+        let initial = packet.data[38] ^ 0x40;
+        packet.data[38] = initial;
+    }
+    packets.extend(reused);
+    assert_eq!(ends(&packets)[0], (last, took, took));
 }

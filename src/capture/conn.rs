@@ -26,6 +26,8 @@ pub(super) struct Conn {
     reset: Option<Reset>,
     /// When its last segment came, as the table counts.
     pub(super) seen_at: u64,
+    /// Where its last segment was: where it ends, if nothing else says so.
+    pub(super) last: Place,
 }
 
 /// What the reassembly of all connections shares.
@@ -49,6 +51,22 @@ struct Reset {
     patience: u8,
 }
 
+/// How far a connection has come. What costs its sender least is given up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// It is not RTMP.
+    Other,
+    /// It has carried nothing.
+    Silent,
+    /// It has carried less than a handshake.
+    Opening,
+    /// It carries RTMP, or what is taken for it.
+    Carrying,
+}
+
+/// Bytes of C0, C1 and C2.
+const HANDSHAKE: u64 = 3073;
+
 /// Packets of the connection to wait behind such a RST.
 const PATIENCE: u8 = 16;
 
@@ -64,7 +82,7 @@ pub(super) enum Fate {
 }
 
 impl Conn {
-    pub(super) fn new(key: FlowKey, content: Content, seen_at: u64) -> Self {
+    pub(super) fn new(key: FlowKey, content: Content, seen_at: u64, first: Place) -> Self {
         Self {
             key,
             content,
@@ -74,6 +92,7 @@ impl Conn {
             closer: None,
             reset: None,
             seen_at,
+            last: first,
         }
     }
 
@@ -91,6 +110,7 @@ impl Conn {
         if segment.flags & (SYN | FIN | RST) != 0 {
             return self.control(side, segment, place, tcp, shared, out);
         }
+        self.last = place;
         // The common case: data or an acknowledgement.
         if segment.window == 0 || self.network.watching {
             self.network.watch(side, self.content.is_client(side), segment, place.at);
@@ -114,11 +134,12 @@ impl Conn {
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> Fate {
         let out = &mut |traffic: Traffic<'_>| out(traffic);
+        let again = self.initial[side] == Some(segment.seq);
+        if segment.has(SYN) && !segment.has(ACK) && !again && self.halves[side].started() {
+            return Fate::Reused;
+        }
+        self.last = place;
         if segment.has(SYN) {
-            let again = self.initial[side] == Some(segment.seq);
-            if !segment.has(ACK) && !again && self.halves[side].started() {
-                return Fate::Reused;
-            }
             self.network.syn(segment, again, place.at);
             if !again && !self.halves[side].started() {
                 self.initial[side] = Some(segment.seq);
@@ -204,7 +225,7 @@ impl Conn {
         if reset.patience > 0 && waits && !self.content.is_other() {
             return Fate::Open;
         }
-        let (by, how) = self.last();
+        let (by, how) = self.ends();
         Fate::Over(by, how)
     }
 
@@ -254,21 +275,55 @@ impl Conn {
         }
     }
 
-    /// It is over: what is held comes out, and holes are declared.
-    pub(super) fn drain(
+    /// How far it has come: what may be given up sooner is less.
+    pub(super) fn standing(&self) -> Standing {
+        let [one, other] = [0, 1].map(|side| self.halves[side].position());
+        if !self.content.matters() {
+            Standing::Other
+        } else if one + other == 0 {
+            Standing::Silent
+        } else if one.max(other) < HANDSHAKE {
+            Standing::Opening
+        } else {
+            Standing::Carrying
+        }
+    }
+
+    /// Bytes held beyond holes.
+    pub(super) fn held(&self) -> usize {
+        self.halves.iter().map(Half::held).sum()
+    }
+
+    /// All connections together hold too much beyond holes: this one waits no longer for what is missing.
+    pub(super) fn let_go(
         &mut self,
         place: Place,
         tcp: &mut Tcp,
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) {
-        let Self { halves, content, reset, .. } = self;
+        let Self { halves, content, .. } = self;
+        for (side, half) in halves.iter_mut().enumerate() {
+            half.let_go(&mut tcp.held, &mut |piece| {
+                content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
+            });
+        }
+    }
+
+    /// It is over: what is held comes out, and holes are declared.
+    pub(super) fn drain(
+        &mut self,
+        tcp: &mut Tcp,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        let Self { halves, content, reset, last: place, .. } = self;
         if let Some(reset) = reset {
             halves[reset.side].fin(reset.sequence);
         }
         for (side, half) in halves.iter_mut().enumerate() {
             half.end(&mut tcp.held, &mut |piece| {
-                content.piece(side, piece, place, shared, &mut |traffic| out(traffic));
+                content.piece(side, piece, *place, shared, &mut |traffic| out(traffic));
             });
         }
     }
@@ -277,11 +332,11 @@ impl Conn {
     pub(super) fn close(
         mut self,
         (by, how): (ClosedBy, CloseKind),
-        place: Place,
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> bool {
-        let Self { halves, content, network, .. } = &mut self;
+        let Self { halves, content, network, last, .. } = &mut self;
+        let place = *last;
         content.finish(place, shared, out);
         let flow = content.reported(shared);
         if flow.is_some() {
@@ -304,7 +359,7 @@ impl Conn {
     }
 
     /// How it ends with the capture.
-    pub(super) fn last(&self) -> (ClosedBy, CloseKind) {
+    pub(super) fn ends(&self) -> (ClosedBy, CloseKind) {
         let reset = self.reset.map(|reset| reset.side);
         match (self.closer, reset) {
             (Some(closer), _) => (self.content.closed_by(closer), CloseKind::Fin),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use super::conn::{Conn, Fate, Tcp};
+use super::conn::{Conn, Fate, Standing, Tcp};
 use super::content::Content;
 use super::numbers::Numbers;
 use super::packet::{ACK, FlowKey, SYN, Segment};
@@ -33,12 +33,11 @@ pub(super) struct Flows {
     awake: u64,
 }
 
-/// A connection that is over, how, and where.
+/// A connection that is over, and how.
 #[derive(Debug)]
 struct Late {
     conn: Box<Conn>,
     how: (ClosedBy, CloseKind),
-    place: Place,
 }
 
 /// What the contents of all connections share.
@@ -238,11 +237,28 @@ impl Flows {
         conn.seen_at = self.clock;
         match conn.segment(side, segment, place, &mut self.tcp, &mut self.shared, out) {
             Fate::Open => {}
-            Fate::Over(by, how) => self.close(index, (by, how), place, out),
+            Fate::Over(by, how) => self.close(index, (by, how), out),
             Fate::Reused => {
-                self.close(index, (ClosedBy::Rtmpctl, CloseKind::Timeout), place, out);
+                self.close(index, (ClosedBy::Rtmpctl, CloseKind::Timeout), out);
                 self.anew(key, side, segment, place, out);
             }
+        }
+        if self.tcp.held > self.tcp.limits.reorder_total {
+            self.relieve(out);
+        }
+    }
+
+    /// All connections together hold too much beyond holes. Of those that hold more than half their share, the one silent
+    /// longest waits no longer: others keep what they wait for.
+    #[cold]
+    fn relieve(&mut self, out: &mut dyn FnMut(Traffic<'_>)) {
+        let most = self.tcp.limits.reorder_total;
+        while self.tcp.held > most {
+            let share = most / (2 * (self.conns.len() - self.free.len()).max(1));
+            let conns = self.conns.iter_mut().flatten().filter(|conn| conn.held() > share);
+            let Some(conn) = conns.min_by_key(|conn| conn.seen_at) else { return };
+            let place = conn.last;
+            conn.let_go(place, &mut self.tcp, &mut self.shared, out);
         }
     }
 
@@ -263,7 +279,7 @@ impl Flows {
         let out = &mut |traffic: Traffic<'_>| out(traffic);
         let fate = conn.segment(side, segment, place, &mut self.tcp, &mut self.shared, out);
         if let Fate::Over(by, how) = fate {
-            self.close(index, (by, how), place, out);
+            self.close(index, (by, how), out);
         }
     }
 
@@ -276,7 +292,7 @@ impl Flows {
         place: Place,
         out: &mut dyn FnMut(Traffic<'_>),
     ) -> u32 {
-        self.make_room(place, out);
+        self.make_room(out);
         self.wake(out);
         let mut ends = [segment.src, segment.dst];
         if side == 1 {
@@ -284,7 +300,7 @@ impl Flows {
         }
         let choice = &self.shared.choice;
         let expected = choice.all || ends.iter().any(|end| choice.serves(end.port));
-        let conn = Box::new(Conn::new(key, Content::new(ends, place, expected), self.clock));
+        let conn = Box::new(Conn::new(key, Content::new(ends, place, expected), self.clock, place));
         let index = match self.free.pop() {
             Some(index) => {
                 self.conns[index as usize] = Some(conn);
@@ -300,32 +316,24 @@ impl Flows {
         index
     }
 
-    /// Keeps both tables within their limits: the connections silent longest go, those that are not RTMP first.
-    fn make_room(&mut self, place: Place, out: &mut dyn FnMut(Traffic<'_>)) {
+    /// Keeps both tables within their limits: of the connections that have come least far, those silent longest go.
+    fn make_room(&mut self, out: &mut dyn FnMut(Traffic<'_>)) {
         let live = self.conns.len() - self.free.len();
         let most = self.tcp.limits.rtmp_connections;
         if live >= most {
-            let mut order: Vec<(bool, u64, u32, Option<FlowId>)> = self
+            let mut order: Vec<(Standing, u64, u32)> = self
                 .conns
                 .iter()
                 .enumerate()
                 .filter_map(|(index, conn)| {
                     let conn = conn.as_ref()?;
-                    let flow = conn.content.reported(&self.shared);
-                    Some((conn.content.matters(), conn.seen_at, index as u32, flow))
+                    Some((conn.standing(), conn.seen_at, index as u32))
                 })
                 .collect();
             order.sort_unstable();
             order.truncate((live / 8).max(1));
-            for (_, _, index, flow) in order {
-                if flow.is_some() {
-                    let text = format!(
-                        "the connection silent longest is given up, because {most} are open at once (limit rtmp_connections)"
-                    );
-                    let finding = Finding::new("limit.rtmp-connections", Severity::Error, text);
-                    out(Traffic::Trouble { flow, place, finding });
-                }
-                self.close(index, (ClosedBy::Rtmpctl, CloseKind::Timeout), place, out);
+            for (standing, _, index) in order {
+                self.evict(standing, index, out);
             }
         }
         if self.table.len() - live.min(self.table.len()) >= self.tcp.limits.other_connections {
@@ -334,23 +342,35 @@ impl Flows {
         }
     }
 
+    /// Gives up a connection whose place is needed. What carried RTMP and goes on is then one that begins in its middle.
+    fn evict(&mut self, standing: Standing, index: u32, out: &mut dyn FnMut(Traffic<'_>)) {
+        let Some(Some(conn)) = self.conns.get(index as usize) else { return };
+        let (key, place) = (conn.key, conn.last);
+        if let Some(flow) = conn.content.reported(&self.shared) {
+            let most = self.tcp.limits.rtmp_connections;
+            let text = format!(
+                "the connection silent longest is given up, because {most} are open at once (limit rtmp_connections)"
+            );
+            let finding = Finding::new("limit.rtmp-connections", Severity::Error, text);
+            out(Traffic::Trouble { flow: Some(flow), place, finding });
+        }
+        self.close(index, (ClosedBy::Rtmpctl, CloseKind::Timeout), out);
+        if standing == Standing::Carrying {
+            self.table.remove(&key);
+        }
+    }
+
     /// Ends a connection, whose place is then free.
     #[cold]
-    fn close(
-        &mut self,
-        index: u32,
-        how: (ClosedBy, CloseKind),
-        place: Place,
-        out: &mut dyn FnMut(Traffic<'_>),
-    ) {
+    fn close(&mut self, index: u32, how: (ClosedBy, CloseKind), out: &mut dyn FnMut(Traffic<'_>)) {
         let Some(mut conn) = self.conns.get_mut(index as usize).and_then(Option::take) else {
             return;
         };
         self.free.push(index);
         self.last = None;
-        conn.drain(place, &mut self.tcp, &mut self.shared, out);
+        conn.drain(&mut self.tcp, &mut self.shared, out);
         self.table.insert(conn.key, if conn.content.matters() { OVER } else { OTHER });
-        let late = Late { conn, how, place };
+        let late = Late { conn, how };
         if late.conn.content.waits(&self.shared) {
             self.late.push_back(late);
             self.wake(out);
@@ -365,8 +385,8 @@ impl Flows {
 
     /// Says what there is to say of a connection that is over.
     fn settle(&mut self, late: Late, out: &mut dyn FnMut(Traffic<'_>)) {
-        let Late { conn, how, place } = late;
-        let matters = conn.close(how, place, &mut self.shared, out);
+        let Late { conn, how } = late;
+        let matters = conn.close(how, &mut self.shared, out);
         self.shared.counts.other_connections += u64::from(!matters);
     }
 
@@ -383,7 +403,8 @@ impl Flows {
         }
         self.awake = self.clock + (self.late.len() + held / 64) as u64;
         for mut late in std::mem::take(&mut self.late) {
-            late.conn.content.wake(late.place, &mut self.shared, out);
+            let place = late.conn.last;
+            late.conn.content.wake(place, &mut self.shared, out);
             if late.conn.content.waits(&self.shared) {
                 self.late.push_back(late);
             } else {
@@ -404,12 +425,12 @@ impl Flows {
             .filter_map(|(index, conn)| {
                 let conn = conn.as_ref()?;
                 let flow = conn.content.flow().unwrap_or(FlowId::MAX);
-                Some((flow, index as u32, conn.last()))
+                Some((flow, index as u32, conn.ends()))
             })
             .collect();
         order.sort_unstable_by_key(|&(flow, index, _)| (flow, index));
         for (_, index, how) in order {
-            self.close(index, how, place, out);
+            self.close(index, how, out);
         }
         for late in std::mem::take(&mut self.late) {
             self.settle(late, out);

@@ -277,9 +277,24 @@ impl Half {
             self.recent.keep(&data);
         }
         self.release(total, out);
-        if self.held_bytes > limits.reorder_bytes || *total > limits.reorder_total {
+        if self.held_bytes > limits.reorder_bytes {
             self.declare(self.position, GapCause::Lost, total, out);
         }
+    }
+
+    /// Bytes held, with what holding them costs.
+    pub(super) const fn held(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// All connections together hold too much: this one waits no longer for what is missing.
+    pub(super) fn let_go(&mut self, total: &mut usize, out: &mut impl FnMut(Piece<'_>)) {
+        self.declare(u64::MAX, GapCause::Lost, total, out);
+    }
+
+    /// Stream bytes that came out or are known to be missing.
+    pub(super) const fn position(&self) -> u64 {
+        self.position
     }
 
     /// A segment that holds only bytes seen before: a retransmission, a copy of the packet, a keep-alive.

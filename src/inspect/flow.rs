@@ -195,6 +195,11 @@ impl Flow {
         now.wrapping_sub(std::mem::replace(&mut self.counted, now))
     }
 
+    /// When it was heard of last.
+    pub(super) const fn latest(&self) -> Arrival {
+        self.facts.latest
+    }
+
     /// What [`memory_growth`](Self::memory_growth) has counted so far.
     pub(super) const fn memory_counted(&self) -> usize {
         self.counted

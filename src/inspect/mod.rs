@@ -12,6 +12,7 @@ mod steps;
 mod track;
 mod traffic;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -132,7 +133,7 @@ impl Inspector {
             flow.bytes(direction, data, &mut emit);
             self.memory = self.memory.wrapping_add(flow.memory_growth());
             if self.memory > self.run.limits.total_bytes {
-                self.relieve(id, place, out);
+                self.relieve(place, out);
             }
             return;
         }
@@ -196,7 +197,7 @@ impl Inspector {
             self.memory = self.memory.wrapping_add(flow.memory_growth());
         }
         if self.memory > self.run.limits.total_bytes {
-            self.relieve(id, place, out); // what stands for missing bytes takes room too
+            self.relieve(place, out); // what stands for missing bytes takes room too
         }
     }
 
@@ -215,11 +216,18 @@ impl Inspector {
         });
     }
 
-    /// All connections together hold too much: the one that asked for more is given up, the others go on.
+    /// All connections together hold too much. Of those that hold more than half their share, the one silent longest is
+    /// given up: who holds little, or is about to complete what it holds, is not to suffer for others.
     #[cold]
-    fn relieve(&mut self, id: FlowId, place: Place, out: &mut dyn FnMut(&Record<'_>)) {
+    fn relieve(&mut self, place: Place, out: &mut dyn FnMut(&Record<'_>)) {
         let total = self.run.limits.total_bytes;
-        let Some(flow) = self.flows.get_mut(&id) else { return };
+        let share = total / (2 * self.flows.len().max(1));
+        let victim = self
+            .flows
+            .iter_mut()
+            .filter(|(_, flow)| flow.memory_counted() > share)
+            .min_by_key(|(id, flow)| (flow.latest(), Reverse(flow.memory_counted()), **id));
+        let Some((&id, flow)) = victim else { return };
         let held = flow.memory_counted();
         let elapsed = flow.elapsed(place.at);
         let mut emit = self.run.emitter(out, id, place, elapsed);

@@ -390,8 +390,9 @@ pub const RULES: &[Rule] = &[
         code: "limit.rtmp-connections",
         severity: Severity::Error,
         title: "A connection was given up because too many are open",
-        meaning: "More RTMP connections are open at once than are followed. The one silent longest is closed for \
-                  the analysis; what it sends later is not decoded.",
+        meaning: "More RTMP connections are open at once than are followed. Those that carried nothing or no whole \
+                  handshake are closed for the analysis first, then those silent longest; what one of these sends \
+                  later is another connection that begins inside.",
         breaks_on: "Only the analysis.",
         fix: "Split the capture, or filter it to the connections of interest, for instance by address.",
         spec: None,
@@ -411,8 +412,9 @@ pub const RULES: &[Rule] = &[
         code: "limit.total-bytes",
         severity: Severity::Error,
         title: "A connection is no longer decoded, to stay within memory",
-        meaning: "All connections together held too many bytes of unfinished messages. The one that asked for more \
-                  is given up: its bytes are counted, but not decoded. The others go on.",
+        meaning: "All connections together held too many bytes of unfinished messages. Of those that hold more than \
+                  half their share, the one silent longest is given up: its bytes are counted, but not decoded. The \
+                  others go on.",
         breaks_on: "Only the analysis, unless the peers have as little memory.",
         fix: "Decode the connections one by one, or find out who leaves so many messages unfinished.",
         spec: None,
