@@ -51,6 +51,10 @@ pub struct Limits {
     /// RTMP connections decoded at once from a capture (default 16,384). Over it those that carried nothing, or no whole
     /// handshake, are closed first, then those silent longest.
     pub rtmp_connections: usize,
+    /// TCP connections told of one by one though they carry nothing, on ports of RTMP (default 1,024: a scan or a client
+    /// that is refused again and again shows in fewer, and a SYN is 60 bytes where what is said of it is a thousand).
+    /// Further ones are counted, and take a number with their first byte.
+    pub silent_connections: u32,
     /// Other TCP connections remembered from a capture (default 262,144), a few bytes each. Over it they are forgotten,
     /// which costs looking at them again and nothing else.
     pub other_connections: usize,
@@ -148,6 +152,7 @@ impl Default for Limits {
             tunnel_requests: 256,
             tunnel_sessions: 4_096,
             rtmp_connections: 16_384,
+            silent_connections: 1_024,
             other_connections: 262_144,
             record_bytes: 16 << 20,
             unpack_window: 128 << 20,

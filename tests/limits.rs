@@ -588,6 +588,33 @@ fn connections_that_carry_nothing_push_out_none_that_does() {
 }
 
 #[test]
+fn connections_that_carry_nothing_are_counted_beyond_the_limit() {
+    for (silent_connections, extra, listed, said) in
+        [(10, 0, 11, 0), (10, 1, 11, 1), (0, 0, 1, 1), (0, 5, 1, 1), (20, 5, 16, 0)]
+    {
+        let limits = Limits { silent_connections, ..Limits::default() };
+        let silent = (1..=10 + extra).map(|n| Conversation::new(n).packets.swap_remove(0));
+        let mut packets: Vec<Owned> = silent.collect();
+        packets.extend(Conversation::shaken(0).packets);
+        let (mut numbers, mut text) = (Vec::new(), None);
+        let run = run(&packets, &limits, |_, record| match record.event {
+            Event::Opened(_) => numbers.extend(record.connection),
+            Event::Finding(finding) if finding.code == "limit.silent-connections" => {
+                text = Some(finding.message.clone());
+            }
+            _ => {}
+        });
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=listed).collect::<Vec<_>>(), "{silent_connections} {extra}");
+        assert_eq!(count(&run.findings, "limit.silent-connections"), said);
+        if let Some(text) = text {
+            let beyond = 10 + extra - silent_connections;
+            assert!(text.starts_with(&format!("{beyond} further TCP connections")), "{text}");
+        }
+    }
+}
+
+#[test]
 fn what_others_hold_costs_nobody_else() {
     // Others wait for what never comes; of this one two segments change places.
     let holes = (1..40).flat_map(|n| {

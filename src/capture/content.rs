@@ -31,6 +31,8 @@ pub(super) struct Content {
     /// The number that it has, or will have once it is told of; of RTMPT, until a session has taken it.
     flow: Option<FlowId>,
     ended: [bool; 2],
+    /// It has its number and has carried nothing.
+    silent: bool,
     /// It is what TLS carries.
     secure: bool,
     /// What precedes the requests of RTMPT, until it has been said.
@@ -107,6 +109,7 @@ impl Content {
             from_start: false,
             flow: None,
             ended: [false, false],
+            silent: false,
             secure: false,
             prefix: None,
             state: State::Undecided(Vec::new()),
@@ -117,10 +120,14 @@ impl Content {
     pub(super) fn begins(&mut self, client: usize, shared: &mut Shared) {
         self.client = Some(client);
         self.from_start = true;
-        self.reserve(shared);
+        if self.expected && self.flow.is_none() && shared.takes_silent() {
+            self.silent = true;
+            self.reserve(shared);
+        }
     }
 
-    /// What is told of in any case is numbered where it appears, though what it is shows later.
+    /// What is told of in any case is numbered where it appears, though what it is shows later. Where too many carry
+    /// nothing, that is the first byte.
     fn reserve(&mut self, shared: &mut Shared) {
         if self.expected && self.flow.is_none() {
             self.flow = Some(shared.number());
@@ -281,6 +288,9 @@ impl Content {
         shared: &mut Shared,
         out: &mut dyn FnMut(Traffic<'_>),
     ) {
+        if std::mem::take(&mut self.silent) {
+            shared.silent -= 1;
+        }
         self.reserve(shared);
         let State::Undecided(kept) = &mut self.state else { return };
         let (bytes, missing, cause) = match piece {
@@ -524,6 +534,9 @@ impl Content {
             State::Tls(secure) => secure.finish(place, shared, out),
             State::Undecided(_) if self.flow.is_some() => {
                 self.settle(Verdict::Other, shared, out);
+            }
+            State::Undecided(_) if self.expected && self.from_start => {
+                shared.pass_silent(self.first)
             }
             _ => {}
         }

@@ -55,6 +55,10 @@ pub(super) struct Shared {
     pub(super) sealed: Option<(Place, String)>,
     /// TLS connections on other ports that were looked into without keys.
     looked_into: u64,
+    /// Connections with numbers that carried nothing so far.
+    pub(super) silent: u32,
+    /// Those without numbers that never did: how many, and where the first was.
+    unlisted: Option<(u64, Place)>,
 }
 
 /// What decrypting takes.
@@ -79,6 +83,18 @@ impl Shared {
         }
         self.looked_into += 1;
         self.sealed.is_none() && self.looked_into <= TLS_LOOKED_INTO
+    }
+
+    /// Whether a connection that has carried nothing yet is told of in any case: it then counts as one of those.
+    pub(super) fn takes_silent(&mut self) -> bool {
+        let takes = self.silent < self.limits.silent_connections;
+        self.silent += u32::from(takes);
+        takes
+    }
+
+    /// Counts a connection on a port of RTMP that carried nothing and is one of too many.
+    pub(super) fn pass_silent(&mut self, first: Place) {
+        self.unlisted.get_or_insert((0, first)).0 += 1;
     }
 
     /// Whether what TLS connections hold leaves little for others, of which some are still open.
@@ -169,6 +185,8 @@ impl Flows {
                 tunnels: Tunnels::default(),
                 sealed: None,
                 looked_into: 0,
+                silent: 0,
+                unlisted: None,
                 limits: limits.clone(),
             },
             tcp: Tcp { limits, held: 0 },
@@ -438,6 +456,10 @@ impl Flows {
         let mut reserved = None;
         let (tunnels, mut sink) = self.shared.tunnels(&mut reserved, out);
         tunnels.finish(place, &mut sink);
+        if let Some((number, place)) = self.shared.unlisted.take() {
+            let finding = unlisted(number, self.shared.limits.silent_connections);
+            out(Traffic::Trouble { flow: None, place, finding });
+        }
         if self.opened() == 0
             && let Some((place, what)) = self.shared.sealed.take()
         {
@@ -445,6 +467,15 @@ impl Flows {
             out(Traffic::Trouble { flow: None, place, finding });
         }
     }
+}
+
+/// Connections that carried nothing are told of one by one, and from a limit on together.
+fn unlisted(number: u64, limit: u32) -> Finding {
+    let text = format!(
+        "{number} further TCP connections on ports of RTMP carried nothing and are not listed: {limit} are (limit \
+         silent_connections)"
+    );
+    Finding::new("limit.silent-connections", Severity::Warning, text)
 }
 
 /// Hashes connections with a seed of this process, so that no capture can be made to collide.

@@ -409,6 +409,18 @@ pub const RULES: &[Rule] = &[
         spec: None,
     },
     Rule {
+        code: "limit.silent-connections",
+        severity: Severity::Warning,
+        title: "Connections that carry nothing are counted, not listed",
+        meaning: "More TCP connections to a port of RTMP than are listed one by one ended without a byte: a scan of \
+                  ports, health checks, or a client that is refused or given up and tries again. This finding has \
+                  their number; connections that carry something are listed as before.",
+        breaks_on: "Nothing, unless they are clients that should have been served.",
+        fix: "Look at the first ones, which are listed: who sends the SYNs, and whether they are answered. A server \
+              that lets them pile up wants a firewall or a limit of its own.",
+        spec: None,
+    },
+    Rule {
         code: "limit.total-bytes",
         severity: Severity::Error,
         title: "A connection is no longer decoded, to stay within memory",
