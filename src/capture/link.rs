@@ -4,12 +4,18 @@ use core::fmt;
 
 /// The Ethernet type of PPPoE sessions.
 pub(super) const PPPOE: u16 = 0x8864;
+/// The Ethernet type of MPLS.
+pub(super) const MPLS: u16 = 0x8847;
 
 /// The link-layer type of a capture, as registered by tcpdump.org.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkType(pub u16);
 
 impl LinkType {
+    /// Cisco's HDLC.
+    pub const C_HDLC: Self = Self(104);
+    /// MPLS without a link layer.
+    pub const MPLS: Self = Self(219);
     /// BSD loopback, the address family in the byte order of the capturing host.
     pub const NULL: Self = Self(0);
     /// Ethernet.
@@ -100,6 +106,8 @@ pub(super) fn enter(link: LinkType, data: &[u8]) -> (Next, usize) {
             [0x0f | 0x8f, ..] => ether_type(data, 2, 4, "Cisco HDLC header"),
             _ => (Next::Ppp, 0),
         },
+        LinkType::C_HDLC => ether_type(data, 2, 4, "Cisco HDLC header"),
+        LinkType::MPLS => (Next::EtherType(MPLS), 0),
         LinkType::PPP_ETHER => (Next::EtherType(PPPOE), 0),
         _ => (Next::Unknown, 0),
     }

@@ -12,12 +12,16 @@ mod tests;
 
 pub(super) use address::{Address, Endpoint, FlowKey};
 
-use super::link::{self, LinkType, Next, PPPOE};
+use super::link::{self, LinkType, MPLS, Next, PPPOE};
 use crate::Limits;
 use crate::proto::fault::Fault;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+/// The Ethernet type of an Ethernet frame inside of something else.
+const ETHERNET: u16 = 0x6558;
+/// MPLS whose label somebody else gave out: multicast, as it was called first.
+const MPLS_UPSTREAM: u16 = 0x8848;
 /// Bytes of a TCP header without options.
 const TCP_HEADER: usize = 20;
 const TCP: u8 = 6;
@@ -238,7 +242,7 @@ fn network<'a>(next: Next, layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
 
 fn by_ether_type<'a>(mut ether_type: u16, mut layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
     // VLAN tags, stacked to any depth: each takes four bytes, so the packet's length bounds them.
-    while matches!(ether_type, 0x8100 | 0x88a8 | 0x9100) {
+    while is_vlan(ether_type) {
         let tag = layer.head::<4>("VLAN tag")?;
         ether_type = u16::from_be_bytes([tag[2], tag[3]]);
         layer = layer.skip(4, "VLAN tag")?;
@@ -247,7 +251,70 @@ fn by_ether_type<'a>(mut ether_type: u16, mut layer: Layer<'a>) -> Result<Inner<
         IPV4 => ip::v4(layer),
         IPV6 => ip::v6(layer),
         PPPOE => ppp(layer.skip(6, "PPPoE header")?),
+        MPLS | MPLS_UPSTREAM => mpls(layer),
+        ETHERNET => Ok(Inner::Link(Next::Ethernet, layer)),
+        // No type but a length (IEEE 802.3 §3.2.6).
+        ..=1500 => llc(layer),
         _ => Err(Parsed::NotTcp),
+    }
+}
+
+/// Tags of IEEE 802.1Q and 802.1ad, and what switches used before the latter had a number.
+const fn is_vlan(ether_type: u16) -> bool {
+    matches!(ether_type, 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300)
+}
+
+/// Logical link control (IEEE 802.2), with the extension that names an Ethernet type (RFC 1042).
+fn llc<'a>(layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
+    const READING: &str = "LLC header";
+    match layer.head::<3>(READING)? {
+        [0xaa, 0xaa, 3] => match layer.head::<8>(READING)? {
+            // The second is what bridges write (IEEE 802.1H).
+            [_, _, _, 0, 0, 0 | 0xf8, high, low] => {
+                let next = Next::EtherType(u16::from_be_bytes([*high, *low]));
+                Ok(Inner::Link(next, layer.skip(8, READING)?))
+            }
+            _ => Err(Parsed::NotTcp),
+        },
+        [6, 6, 3] => ip::v4(layer.skip(3, READING)?),
+        _ => Err(Parsed::NotTcp),
+    }
+}
+
+/// Labels (RFC 3032), and what shows itself behind them: IP, or an Ethernet frame with or without a control word
+/// (RFC 4448).
+fn mpls<'a>(mut layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
+    loop {
+        let label = layer.head::<4>("MPLS label")?;
+        layer = layer.skip(4, "MPLS label")?;
+        if label[2] & 1 != 0 {
+            break;
+        }
+    }
+    let next = match layer.data {
+        // A frame whose receiver's address begins like IP.
+        data if data.first().is_some_and(|b| matches!(b >> 4, 4 | 6)) && is_frame(data) => {
+            Next::Ethernet
+        }
+        [0x45..=0x4f | 0x60..=0x6f, ..] => Next::Ip,
+        [0..=0x0f, _, _, _, data @ ..] if is_frame(data) => {
+            return Ok(Inner::Link(Next::Ethernet, layer.skip(4, "MPLS control word")?));
+        }
+        data if is_frame(data) => Next::Ethernet,
+        _ => return Err(Parsed::NotTcp),
+    };
+    Ok(Inner::Link(next, layer))
+}
+
+/// Whether an Ethernet frame with IP, or with a VLAN tag, begins there.
+fn is_frame(data: &[u8]) -> bool {
+    let Some(&[high, low, first]) = data.get(12..).and_then(|data| data.first_chunk()) else {
+        return false;
+    };
+    match u16::from_be_bytes([high, low]) {
+        IPV4 => first >> 4 == 4,
+        IPV6 => first >> 4 == 6,
+        ether_type => is_vlan(ether_type),
     }
 }
 
@@ -265,6 +332,7 @@ fn ppp<'a>(mut layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
     match protocol {
         0x0021 => ip::v4(layer),
         0x0057 => ip::v6(layer),
+        0x0281 | 0x0283 => mpls(layer),
         _ => Err(Parsed::NotTcp),
     }
 }

@@ -88,6 +88,39 @@ fn every_link_type_leads_to_the_segment() {
                 ),
             ),
         ),
+        ("9200 and 9300", 1, ethernet(0x9200, &with(&[0, 5, 0x93, 0, 0, 6, 8, 0], &four))),
+        ("802.3 with SNAP", 1, ethernet(53, &with(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &four))),
+        ("802.3 by a bridge", 1, ethernet(53, &with(&[0xaa, 0xaa, 3, 0, 0, 0xf8, 8, 0], &four))),
+        ("802.3 with IP", 1, ethernet(48, &with(&[6, 6, 3], &four))),
+        (
+            "a tag and 802.3",
+            1,
+            ethernet(0x8100, &with(&[0, 5, 0, 53, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &four)),
+        ),
+        ("cooked 802.2", 113, with(&sll([0, 4]), &with(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &four))),
+        ("MPLS", 1, ethernet(0x8847, &with(&[0, 1, 0x01, 64], &four))),
+        (
+            "MPLS, three labels",
+            1,
+            ethernet(0x8848, &with(&[0, 1, 0, 64, 0, 2, 0x40, 64, 0, 3, 0x41, 64], &four)),
+        ),
+        ("MPLS in PPP", 9, with(&[0xff, 3, 2, 0x81, 0, 1, 1, 64], &four)),
+        ("MPLS by itself", 219, with(&[0, 1, 1, 64], &four)),
+        ("MPLS pseudowire", 1, ethernet(0x8847, &with(&[0, 1, 1, 64], &ethernet(0x0800, &four)))),
+        (
+            "MPLS pseudowire with a control word",
+            1,
+            ethernet(0x8847, &with(&[0, 1, 1, 64, 0, 0, 0, 7], &ethernet(0x0800, &four))),
+        ),
+        (
+            "MPLS pseudowire to an address like IP",
+            1,
+            ethernet(
+                0x8847,
+                &with(&[0, 1, 1, 64, 0x45, 0, 0, 0, 0, 9], &ethernet(0x0800, &four)[6..]),
+            ),
+        ),
+        ("Cisco HDLC by number", 104, with(&[0x0f, 0, 8, 0], &four)),
         ("PPPoE", 1, ethernet(0x8864, &with(&[0x11, 0, 0, 1, 0, 47, 0, 0x21], &four))),
         ("PPPoE without Ethernet", 51, with(&[0x11, 0, 0, 1, 0, 47, 0, 0x21], &four)),
         ("cooked", 113, with(&sll([8, 0]), &four)),
@@ -206,6 +239,44 @@ fn tunnels_are_entered() {
             v4(47, &with(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 0, 0, 0, 0, 0], &frame)),
         ),
         ("VXLAN", v4(17, &udp(4789, &with(&[8, 0, 0, 0, 0, 0, 7, 0], &frame)))),
+        (
+            "ERSPAN III",
+            v4(
+                47,
+                &with(
+                    &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                    &frame,
+                ),
+            ),
+        ),
+        (
+            "ERSPAN III with IP and more of a header",
+            v4(
+                47,
+                &with(
+                    &[
+                        0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 1,
+                        9, 9, 9, 9, 9, 9, 9, 9,
+                    ],
+                    &inner,
+                ),
+            ),
+        ),
+        ("MPLS in GRE", v4(47, &with(&[0, 0, 0x88, 0x47, 0, 1, 1, 64], &inner))),
+        ("MPLS in UDP", v4(17, &udp(6635, &with(&[0, 1, 1, 64], &inner)))),
+        ("VXLAN-GPE", v4(17, &udp(4790, &with(&[8, 0, 0, 0, 0, 0, 7, 0], &frame)))),
+        ("VXLAN-GPE with IP", v4(17, &udp(4790, &with(&[12, 0, 0, 1, 0, 0, 7, 0], &inner)))),
+        ("VXLAN-GPE with Ethernet", v4(17, &udp(4790, &with(&[12, 0, 0, 3, 0, 0, 7, 0], &frame)))),
+        ("Geneve", v4(17, &udp(6081, &with(&[0, 0, 0x65, 0x58, 0, 0, 7, 0], &frame)))),
+        (
+            "Geneve with options and IP",
+            v4(17, &udp(6081, &with(&[2, 0, 8, 0, 0, 0, 7, 0, 1, 2, 3, 1, 9, 9, 9, 9], &inner))),
+        ),
+        ("TZSP", v4(17, &udp(37_008, &with(&[1, 0, 0, 1, 1], &frame)))),
+        (
+            "TZSP with fields",
+            v4(17, &udp(37_008, &with(&[1, 1, 0, 1, 0, 10, 1, 200, 0, 41, 0, 1], &frame))),
+        ),
         ("GTP-U", v4(17, &udp(2152, &with(&[0x30, 0xff, 0, 45, 0, 0, 0, 1], &inner)))),
         (
             "GTP-U with an extension",
@@ -249,6 +320,11 @@ fn what_is_no_tcp_is_told_apart_from_what_is_broken() {
         ("ICMP", 101, v4(1, &[8, 0, 0, 0])),
         ("LCP", 9, vec![0xff, 3, 0xc0, 0x21, 1, 1]),
         ("another address family", 0, vec![7, 0, 0, 0, 1, 2, 3]),
+        ("802.3 of SNAP that is no IP", 1, ethernet(16, &[0xaa, 0xaa, 3, 0, 0, 12, 0x20, 0, 1, 1])),
+        ("MPLS with something else", 219, vec![0, 1, 1, 64, 0x10, 0, 0, 1, 9, 9, 9, 9]),
+        ("Geneve of a later version", 101, v4(17, &udp(6081, &[0x40, 0, 0x65, 0x58, 0, 0, 0, 0]))),
+        ("VXLAN-GPE with NSH", 101, v4(17, &udp(4790, &[12, 0, 0, 4, 0, 0, 7, 0]))),
+        ("TZSP keep-alive", 101, v4(17, &udp(37_008, &[1, 4, 0, 1, 1, 0, 0, 0]))),
         ("GTP echo", 101, v4(17, &udp(2152, &[0x32, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0]))),
     ] {
         assert_eq!(segment(LinkType(link), &data), Parsed::NotTcp, "{what}");
@@ -330,7 +406,10 @@ proptest! {
         let inner = ethernet(0x8100, &[&[0, 1, 8, 0][..], &v4(6, &tcp_with(b"hello"))].concat());
         let vxlan = udp(4789, &[&[8, 0, 0, 0, 0, 0, 7, 0][..], &inner].concat());
         let gre = v6(0, &[&[47, 0, 1, 4, 0, 0, 0, 0][..], &[0x10, 0, 0x88, 0xbe], &[0; 12], &inner].concat());
-        for mut data in [v4(17, &vxlan), gre] {
+        let geneve = udp(6081, &[&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 0][..], &inner].concat());
+        let mpls = [&[0, 0, 0x88, 0x47, 0, 1, 0, 64, 0, 1, 1, 64, 0, 0, 0, 0][..], &inner].concat();
+        let tzsp = udp(37_008, &[&[1, 0, 0, 1, 0, 10, 1, 7, 1][..], &inner].concat());
+        for mut data in [v4(17, &vxlan), gre, v4(17, &geneve), v4(47, &mpls), v4(17, &tzsp)] {
             let at = at.index(data.len());
             data[at] = value;
             data.truncate(len.index(data.len() + 1));

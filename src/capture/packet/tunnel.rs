@@ -1,11 +1,20 @@
-//! Tunnels that carry IP or Ethernet: IP in IP, GRE, VXLAN and GTP-U.
+//! Tunnels that carry IP or Ethernet: IP in IP, GRE with what mirror ports put into it, VXLAN, Geneve, MPLS in UDP, TZSP
+//! and GTP-U.
 
-use super::{IPV4, IPV6, Inner, Layer, Next, Parsed};
+use super::{ETHERNET, IPV4, IPV6, Inner, Layer, MPLS, Next, Parsed};
 
 const UDP: u8 = 17;
 const VXLAN: u16 = 4789;
 /// What Linux used for VXLAN before the port was assigned.
 const VXLAN_OLD: u16 = 8472;
+/// VXLAN that says what it carries (draft-ietf-nvo3-vxlan-gpe).
+const VXLAN_GPE: u16 = 4790;
+/// RFC 8926.
+const GENEVE: u16 = 6081;
+/// RFC 7510.
+const MPLS_IN_UDP: u16 = 6635;
+/// What routers and access points mirror with.
+const TZSP: u16 = 37_008;
 const GTP_USER: u16 = 2152;
 /// GTP's message type for user data.
 const G_PDU: u8 = 0xff;
@@ -34,14 +43,16 @@ fn gre<'a>(layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
     }
     let inner = layer.skip(len, READING)?;
     match u16::from_be_bytes([head[2], head[3]]) {
-        0x6558 => Ok(Inner::Link(Next::Ethernet, inner)),
+        ETHERNET => Ok(Inner::Link(Next::Ethernet, inner)),
         0x880b => Ok(Inner::Link(Next::Ppp, inner)),
         // ERSPAN, as mirror ports of switches write it: type I has no header of its own, type II one of eight bytes.
         0x88be if flags & 0x10 == 0 => Ok(Inner::Link(Next::Ethernet, inner)),
         0x88be => Ok(Inner::Link(Next::Ethernet, inner.skip(8, "ERSPAN header")?)),
         0x22eb => {
-            let optional = usize::from(inner.head::<12>("ERSPAN header")?[11] & 1) * 8;
-            Ok(Inner::Link(Next::Ethernet, inner.skip(12 + optional, "ERSPAN header")?))
+            let head = inner.head::<12>("ERSPAN header")?;
+            let optional = usize::from(head[11] & 1) * 8;
+            let next = if head[10] >> 2 & 0x1f == 2 { Next::Ip } else { Next::Ethernet };
+            Ok(Inner::Link(next, inner.skip(12 + optional, "ERSPAN header")?))
         }
         ether_type => Ok(Inner::Link(Next::EtherType(ether_type), inner)),
     }
@@ -56,8 +67,45 @@ fn udp<'a>(layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
         VXLAN | VXLAN_OLD if head[8] & 0x08 != 0 => {
             Ok(Inner::Link(Next::Ethernet, inner.skip(8, "VXLAN header")?))
         }
+        VXLAN_GPE if head[8] & 0x08 != 0 => {
+            // Without the flag for it the last byte says nothing.
+            let next = match if head[8] & 0x04 != 0 { head[11] } else { 3 } {
+                1 => Next::EtherType(IPV4),
+                2 => Next::EtherType(IPV6),
+                3 => Next::Ethernet,
+                5 => Next::EtherType(MPLS),
+                _ => return Err(Parsed::NotTcp),
+            };
+            Ok(Inner::Link(next, inner.skip(8, "VXLAN header")?))
+        }
+        GENEVE if head[8] >> 6 == 0 => {
+            let options = usize::from(head[8] & 0x3f) * 4;
+            let next = Next::EtherType(u16::from_be_bytes([head[10], head[11]]));
+            Ok(Inner::Link(next, inner.skip(8 + options, "Geneve header")?))
+        }
+        MPLS_IN_UDP => Ok(Inner::Link(Next::EtherType(MPLS), inner)),
+        TZSP => tzsp(inner),
         GTP_USER => gtp(inner),
         _ => Err(Parsed::NotTcp),
+    }
+}
+
+/// A header, then tagged fields up to an end tag, then the frame.
+fn tzsp<'a>(layer: Layer<'a>) -> Result<Inner<'a>, Parsed<'a>> {
+    const READING: &str = "TZSP header";
+    // Version 1, a packet that was received or is to be sent, Ethernet.
+    let [1, 0 | 1, 0, 1] = layer.head::<4>(READING)? else { return Err(Parsed::NotTcp) };
+    let mut inner = layer.skip(4, READING)?;
+    loop {
+        let tag = inner.head::<1>(READING)?[0];
+        let len = match tag {
+            0 | 1 => 1,
+            _ => 2 + usize::from(inner.head::<2>(READING)?[1]),
+        };
+        inner = inner.skip(len, READING)?;
+        if tag == 1 {
+            return Ok(Inner::Link(Next::Ethernet, inner));
+        }
     }
 }
 
