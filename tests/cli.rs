@@ -309,6 +309,7 @@ fn files_from_a_list_are_read_behind_those_of_the_command_line() {
     for list in [
         format!("{vlan}\n{sll2}\n"),
         format!("{vlan}\n\n{sll2}"),
+        format!("\u{feff}{vlan}\r\n{sll2}\r\n"),
         format!("{vlan}\0{sll2}\0"),
         format!("{vlan}\0{sll2}"),
     ] {

@@ -184,7 +184,8 @@ const fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 
-/// The names that a list holds: ended by zero bytes if there are any, else one a line. `-` is standard input.
+/// The names that a list holds: ended by zero bytes if there are any, else one a line, as any system ends lines. `-` is
+/// standard input. A byte-order mark ahead of them is none of the first name.
 pub(super) fn names(list: &Path) -> io::Result<Vec<PathBuf>> {
     let mut text = Vec::new();
     if list == Path::new("-") {
@@ -192,8 +193,28 @@ pub(super) fn names(list: &Path) -> io::Result<Vec<PathBuf>> {
     } else {
         File::open(list)?.read_to_end(&mut text)?;
     }
-    let end = if text.contains(&0) { 0 } else { b'\n' };
-    text.split(|&byte| byte == end).filter(|name| !name.is_empty()).map(name).collect()
+    let text = as_utf8(text);
+    split(&text).into_iter().map(name).collect()
+}
+
+/// The same text where it is UTF-16, as PowerShell writes it, which a byte-order mark says.
+fn as_utf8(text: Vec<u8>) -> Vec<u8> {
+    let unit = match text[..] {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return text,
+    };
+    let units: Vec<u16> = text[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units).into_bytes()
+}
+
+fn split(text: &[u8]) -> Vec<&[u8]> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let zeros = text.contains(&0);
+    text.split(|&byte| byte == if zeros { 0 } else { b'\n' })
+        .map(|name| if zeros { name } else { name.strip_suffix(b"\r").unwrap_or(name) })
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// A name as the system spells it.
@@ -206,7 +227,6 @@ fn name(bytes: &[u8]) -> io::Result<PathBuf> {
 /// A name, which has to be UTF-8 where the system's names are not bytes.
 #[cfg(not(unix))]
 fn name(bytes: &[u8]) -> io::Result<PathBuf> {
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let name = std::str::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8"))?;
     Ok(PathBuf::from(name))
@@ -333,6 +353,27 @@ mod tests {
             assert_eq!(input.read(&mut buffer).unwrap(), 0);
         }
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn lists_of_names_may_come_from_any_system() {
+        for (text, names) in [
+            (&b"a\nb c\n"[..], &[&b"a"[..], b"b c"][..]),
+            (b"a\r\nb c\r\n\r\n", &[b"a", b"b c"]),
+            (b"a\r\nb", &[b"a", b"b"]),
+            (b"\xef\xbb\xbfa\r\nb", &[b"a", b"b"]),
+            (b"\xef\xbb\xbf", &[]),
+            // Where zeros end them, names may have anything else.
+            (b"a\r\0b\nc\0", &[b"a\r", b"b\nc"]),
+            (b"\n\r\n", &[]),
+            (b"", &[]),
+        ] {
+            assert_eq!(split(text), names);
+            assert_eq!(as_utf8(text.to_vec()), text);
+        }
+        for text in [&b"\xff\xfea\0\r\0\n\0b\0"[..], b"\xfe\xff\0a\0\r\0\n\0b"] {
+            assert_eq!(split(&as_utf8(text.to_vec())), [b"a", b"b"]);
+        }
     }
 
     #[test]
