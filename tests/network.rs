@@ -190,3 +190,53 @@ fn a_connection_ends_with_its_own_last_packet() {
     packets.extend(reused);
     assert_eq!(ends(&packets)[0], (last, took, took));
 }
+
+/// A packet in two fragments, which have the bytes from `from` to `until` of the segment both; in the second they differ.
+fn fragments(packet: &Owned, from: usize, until: usize) -> [Owned; 2] {
+    let part = |begin: usize, end: usize, more: bool| {
+        let mut data = packet.data[..34].to_vec();
+        data.extend(&packet.data[34 + begin..34 + end]);
+        data[16..18].copy_from_slice(&((20 + end - begin) as u16).to_be_bytes());
+        data[18..20].copy_from_slice(&77u16.to_be_bytes());
+        let place = (begin / 8) as u16 | if more { 0x2000 } else { 0 };
+        data[20..22].copy_from_slice(&place.to_be_bytes());
+        Owned { data, ..packet.clone() }
+    };
+    let mut second = part(from, packet.data.len() - 34, false);
+    second.data[34..34 + until - from].fill(0xee);
+    [part(0, until, true), second]
+}
+
+#[test]
+fn fragments_that_contradict_each_other_are_said_and_the_first_bytes_win() {
+    let whole = talk(10).packets;
+    let bytes = |packets: &[Owned]| {
+        let mut bytes = Vec::new();
+        rig::traffic(packets, &Limits::default(), &mut |traffic| {
+            if let Traffic::Bytes { direction: C2S, data, .. } = traffic {
+                bytes.extend_from_slice(data);
+            }
+        });
+        bytes
+    };
+    for (from, until, said) in [(40, 40, false), (40, 48, true), (8, 104, true)] {
+        let mut packets = whole.clone();
+        let at = packets.len() - 2;
+        let last = packets.remove(at);
+        packets.splice(at..at, fragments(&last, from, until));
+        assert_eq!(bytes(&packets), bytes(&whole), "{from} {until}");
+        let found = findings(&packets);
+        let differ: Vec<_> = found.iter().filter(|f| f.code == "ip.fragments-differ").collect();
+        assert_eq!(differ.len(), usize::from(said), "{found:?}");
+        for finding in differ {
+            let length = until - from;
+            assert_eq!(
+                finding.message,
+                format!(
+                    "c2s has IP fragments that repeat bytes with other values, in 1 of its segments and in ranges of \
+                     {length} bytes in all; what came first is what is decoded"
+                )
+            );
+        }
+    }
+}

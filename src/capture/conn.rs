@@ -275,6 +275,11 @@ impl Conn {
         }
     }
 
+    /// A segment of `side` came in fragments that contradict each other.
+    pub(super) fn fragments_differ(&mut self, side: usize, bytes: u64) {
+        self.network.fragments_differ(side, bytes);
+    }
+
     /// How far it has come: what may be given up sooner is less.
     pub(super) fn standing(&self) -> Standing {
         let [one, other] = [0, 1].map(|side| self.halves[side].position());

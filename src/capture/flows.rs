@@ -266,6 +266,32 @@ impl Flows {
         }
     }
 
+    /// Takes a segment that came in fragments, of which some repeated so many bytes with other values.
+    #[cold]
+    pub(super) fn fragmented(
+        &mut self,
+        segment: &Segment<'_>,
+        differing: u64,
+        place: Place,
+        out: &mut impl FnMut(Traffic<'_>),
+    ) {
+        // It may be the first of its connection, or the last.
+        let counted = differing == 0 || self.fragments_differ(segment, differing);
+        self.segment(segment, place, out);
+        if !counted {
+            self.fragments_differ(segment, differing);
+        }
+    }
+
+    /// Counts it with the connection, if there is one.
+    fn fragments_differ(&mut self, segment: &Segment<'_>, bytes: u64) -> bool {
+        let (key, first) = segment.flow();
+        let conn = self.table.get(&key).and_then(|&index| self.conns.get_mut(index as usize));
+        let Some(Some(conn)) = conn else { return false };
+        conn.fragments_differ(usize::from(!first), bytes);
+        true
+    }
+
     /// All connections together hold too much beyond holes. Of those that hold more than half their share, the one silent
     /// longest waits no longer: others keep what they wait for.
     #[cold]

@@ -54,6 +54,8 @@ struct Partial {
     /// Where the content ends, once the last fragment is there.
     end: Option<u32>,
     protocol: u8,
+    /// Bytes of ranges that came again with other values.
+    differing: u64,
 }
 
 impl Partial {
@@ -65,15 +67,24 @@ impl Partial {
         self.end == Some(self.held)
     }
 
-    /// Stores what of `data` is not there yet.
+    /// Stores what of `data` is not there yet, and holds the rest against what is.
     fn add(&mut self, offset: u32, data: &[u8]) {
         let end = u32::try_from(data.len()).map_or(LONGEST, |len| offset.saturating_add(len));
         let end = end.min(self.end.unwrap_or(LONGEST));
-        let before = self.pieces.range(..offset).next_back();
-        let mut from = before.map_or(offset, |(at, piece)| offset.max(at + piece.len() as u32));
+        let mut from = offset;
+        if let Some((at, piece)) = self.pieces.range(..offset).next_back() {
+            from = offset.max(at + piece.len() as u32);
+            let first = piece.get((offset - at) as usize..).unwrap_or_default();
+            self.differing += differing(first, &data[..(end.max(offset) - offset) as usize]);
+        }
         while from < end {
-            let next =
-                self.pieces.range(from..).next().map(|(at, piece)| (*at, at + piece.len() as u32));
+            let next = self.pieces.range(from..).next().map(|(at, piece)| {
+                if *at < end {
+                    let again = &data[(at - offset) as usize..(end - offset) as usize];
+                    self.differing += differing(piece, again);
+                }
+                (*at, at + piece.len() as u32)
+            });
             let (until, resume) = next.map_or((end, end), |(at, past)| (at.min(end), past));
             if from < until {
                 let piece = &data[(from - offset) as usize..(until - offset) as usize];
@@ -105,9 +116,15 @@ pub(super) struct Datagram {
     dst: Address,
     protocol: u8,
     data: Vec<u8>,
+    differing: u64,
 }
 
 impl Datagram {
+    /// Bytes of ranges that its fragments had more than once, with different values: what came first is in it.
+    pub(super) const fn differing(&self) -> u64 {
+        self.differing
+    }
+
     /// Goes on with its content as [`super::packet::segment`] does with a packet's. Offsets in faults count from the
     /// start of the content.
     #[must_use]
@@ -167,6 +184,7 @@ impl Fragments {
                 held: 0,
                 end: None,
                 protocol: fragment.protocol,
+                differing: 0,
             }
         });
         self.bytes -= partial.cost();
@@ -204,11 +222,18 @@ impl Fragments {
     fn complete(&mut self, key: Key) -> Option<Datagram> {
         let partial = self.remove(key)?;
         let mut data = Vec::with_capacity(partial.held as usize);
-        for piece in partial.pieces.into_values() {
-            data.extend_from_slice(&piece);
+        for piece in partial.pieces.values() {
+            data.extend_from_slice(piece);
         }
-        Some(Datagram { src: key.src, dst: key.dst, protocol: partial.protocol, data })
+        let Partial { protocol, differing, .. } = partial;
+        Some(Datagram { src: key.src, dst: key.dst, protocol, data, differing })
     }
+}
+
+/// The length that two runs of bytes from the same place have in common, if their bytes there differ.
+fn differing(first: &[u8], again: &[u8]) -> u64 {
+    let length = first.len().min(again.len());
+    if first[..length] == again[..length] { 0 } else { length as u64 }
 }
 
 #[cfg(test)]
@@ -257,6 +282,19 @@ mod tests {
         assert_eq!(table.push(&part(1, 0, &[b'x'; 40], true), None), None);
         let whole = table.push(&part(1, 32, b"yyyyyyyyzz", false), None).unwrap();
         assert_eq!(whole.data, b"xxxxxxxxbbbbbbbbxxxxxxxxddddddddxxxxxxxxzz");
+        assert_eq!(whole.differing(), 8 + 8 + 8);
+
+        // Those that have the same bytes again are no matter, however they overlap.
+        let content: Vec<u8> = (0..60).collect();
+        for parts in [[(0, 24), (16, 40), (0, 40)], [(32, 48), (8, 56), (0, 16)]] {
+            let mut table = Fragments::new(&Limits::default());
+            for (from, to) in parts {
+                table.push(&part(1, from as u32, &content[from..to], true), None);
+            }
+            table.push(&part(1, 0, &content[..48], true), None);
+            let whole = table.push(&part(1, 40, &content[40..], false), None).unwrap();
+            assert_eq!((whole.data.as_slice(), whole.differing()), (&content[..], 0));
+        }
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Captures {
                 if let Some(datagram) = self.fragments.push(fragment, place.at)
                     && let Parsed::Segment(segment) = datagram.parse()
                 {
-                    self.flows.segment(&segment, place, out);
+                    self.flows.fragmented(&segment, datagram.differing(), place, out);
                 }
             }
             Parsed::NotTcp => self.counts.not_tcp += 1,

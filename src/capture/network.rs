@@ -15,6 +15,8 @@ pub(super) struct Network {
     /// Whether [`watch`](Self::watch) wants each segment.
     pub(super) watching: bool,
     windows: [Window; 2],
+    /// Segments whose fragments contradict each other, and the bytes of the ranges in which they do.
+    fragments: [(u64, u64); 2],
 }
 
 /// The receive window of one side, as far as it was closed.
@@ -69,6 +71,13 @@ impl Network {
         self.watching = waits || self.windows.iter().any(|window| window.closed.is_some());
     }
 
+    /// A segment of `side` came in fragments that have so many bytes twice, with other values.
+    pub(super) fn fragments_differ(&mut self, side: usize, bytes: u64) {
+        let (segments, all) = &mut self.fragments[side];
+        *segments += 1;
+        *all += bytes;
+    }
+
     /// What there is to say at the end, in the order of codes.
     pub(super) fn findings(
         &mut self,
@@ -80,6 +89,15 @@ impl Network {
             let window = &mut self.windows[side];
             if let Some(since) = window.closed {
                 window.open(since, at);
+            }
+            let (segments, bytes) = self.fragments[side];
+            if segments > 0 {
+                let text = format!(
+                    "{direction} has IP fragments that repeat bytes with other values, in {segments} of its segments and \
+                     in ranges of {bytes} bytes in all; what came first is what is decoded"
+                );
+                out(Finding::new("ip.fragments-differ", Severity::Warning, text)
+                    .spec("RFC 5722 §3"));
             }
             said(direction, &counts, &mut out);
             if window.times > 0 {

@@ -365,6 +365,18 @@ pub const RULES: &[Rule] = &[
         spec: Some("RTMP 1.0 §5.2.2"),
     },
     Rule {
+        code: "ip.fragments-differ",
+        severity: Severity::Warning,
+        title: "IP fragments overlap with other bytes",
+        meaning: "Fragments of one IP datagram cover the same bytes with different values. Hosts disagree about which of \
+                  them count, and IPv6 forbids such fragments; rtmpctl decodes what came first.",
+        breaks_on: "Whatever decides otherwise than the receiver: a firewall or an analyser may see another stream than \
+                    the server.",
+        fix: "Nobody sends this by itself: look for an attack on whatever inspects the traffic, or for a broken \
+              middlebox. Where the MTU is right, no TCP segment is fragmented.",
+        spec: Some("RFC 5722 §3"),
+    },
+    Rule {
         code: "limit.partial-bytes",
         severity: Severity::Error,
         title: "An unfinished message was given up to stay within memory",
