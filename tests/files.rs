@@ -233,6 +233,65 @@ fn damage_is_one_finding_and_everything_before_it_is_read() {
     }
 }
 
+/// A frame of the legacy format, each part a block.
+fn legacy(parts: &[&[u8]]) -> (Vec<u8>, Vec<usize>) {
+    let (mut out, mut ends) = (vec![2, 0x21, 0x4c, 0x18], Vec::new());
+    for part in parts {
+        let packed = lz4_flex::block::compress(part);
+        out.extend((packed.len() as u32).to_le_bytes());
+        out.extend(packed);
+        ends.push(out.len());
+    }
+    (out, ends)
+}
+
+#[test]
+fn the_legacy_format_of_lz4_is_read_as_far_as_it_goes() {
+    let plain = std::fs::read(testdata("quickstart.pcap")).unwrap();
+    let expected = read(&plain[..]).unwrap();
+    let parts: Vec<&[u8]> = plain.chunks(5_000).collect();
+    let (bytes, ends) = legacy(&parts);
+    assert_eq!(read(&bytes[..]).unwrap(), expected);
+    // Frames behind one another, of both formats, and padding.
+    let (one, other) = plain.split_at(7_000);
+    let mut mixed = legacy(&[one]).0;
+    mixed.extend(pack(Compression::Lz4, &[&other[..9_000]]).0);
+    mixed.extend(legacy(&[&other[9_000..]]).0);
+    mixed.extend([0; 100]);
+    for step in [1, 4096] {
+        let mut slow = read(Failing(&mixed, step)).unwrap();
+        assert!(slow.error.take().is_some());
+        assert_eq!(slow, expected);
+    }
+    // What cannot be made shorter makes blocks longer than what is in them.
+    let mut state = 1_u32;
+    let mut noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let mut large = plain.clone();
+    for _ in 0..150 {
+        large.extend([0x65, 0, 0, 0, 0, 0, 0, 0, 0x60, 0xea, 0, 0, 0x60, 0xea, 0, 0]);
+        large.extend(noise.by_ref().take(60_000));
+    }
+    let (bytes_of_large, _) = legacy(&large.chunks(8 << 20).collect::<Vec<_>>());
+    assert_eq!(read(&bytes_of_large[..]).unwrap(), read(&large[..]).unwrap());
+    for cut in (0..bytes.len()).step_by(97) {
+        let Ok(all) = read(&bytes[..cut]) else { continue };
+        assert_eq!(all.packets[..], expected.packets[..all.packets.len()]);
+        let whole = ends.iter().filter(|end| **end <= cut).count() * 5_000;
+        let bytes: usize = all.packets.iter().map(|packet| packet.len() + 16).sum();
+        assert!(bytes + 24 + 9_000 > whole, "{cut}: {bytes} of {whole}");
+        assert_eq!(all.troubles.len(), 1, "{cut}: {:?}", all.troubles);
+    }
+    let mut damaged = bytes.clone();
+    damaged[ends[3] + 4] = 0;
+    damaged[ends[3] + 5] = 0;
+    let all = read(&damaged[..]).unwrap();
+    let text = all.troubles[0].to_string();
+    assert!(text.contains("its lz4 data are damaged"), "{text}");
+}
+
 #[test]
 fn a_compressed_file_without_a_capture_says_so() {
     for format in FORMATS {

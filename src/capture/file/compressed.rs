@@ -5,6 +5,7 @@
 
 mod feed;
 mod gzip;
+mod lz4_legacy;
 
 use core::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -25,6 +26,8 @@ pub enum Compression {
     Zstd,
     /// The lz4 frame format.
     Lz4,
+    /// What lz4 wrote before that, and writes when it is asked to.
+    Lz4Legacy,
 }
 
 impl Compression {
@@ -34,7 +37,7 @@ impl Compression {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
-            Self::Lz4 => "lz4",
+            Self::Lz4 | Self::Lz4Legacy => "lz4",
         }
     }
 
@@ -43,12 +46,13 @@ impl Compression {
             Self::Gzip => &[0x1f, 0x8b],
             Self::Zstd => &[0x28, 0xb5, 0x2f, 0xfd],
             Self::Lz4 => &[0x04, 0x22, 0x4d, 0x18],
+            Self::Lz4Legacy => &[0x02, 0x21, 0x4c, 0x18],
         }
     }
 
     /// What a file that begins so is compressed with.
     pub(crate) fn of(head: &[u8]) -> Option<Self> {
-        [Self::Gzip, Self::Zstd, Self::Lz4]
+        [Self::Gzip, Self::Zstd, Self::Lz4, Self::Lz4Legacy]
             .into_iter()
             .find(|format| head.starts_with(format.magic()))
     }
@@ -135,6 +139,7 @@ enum Stage {
     Gzip(gzip::Member),
     Zstd(Zstd),
     Lz4,
+    Lz4Legacy(lz4_legacy::Frame),
     Over,
 }
 
@@ -183,6 +188,7 @@ impl<R: Read> Source<R> {
                 (Stage::Between, Lent::Here(_)) => self.begin()?,
                 (Stage::Gzip(member), Lent::Here(feed)) => member.read(feed, buffer)?,
                 (Stage::Zstd(zstd), Lent::Here(feed)) => zstd.read(feed, buffer)?,
+                (Stage::Lz4Legacy(frame), Lent::Here(feed)) => frame.read(feed, buffer)?,
                 (Stage::Lz4, Lent::Lz4(decoder)) => read_lz4(decoder, buffer)?,
                 _ => return Ok(0),
             };
@@ -239,6 +245,10 @@ impl<R: Read> Source<R> {
                     lent => lent,
                 };
                 Stage::Lz4
+            }
+            Compression::Lz4Legacy => {
+                feed.consume(MAGIC);
+                Stage::Lz4Legacy(lz4_legacy::Frame::default())
             }
         };
         Ok(Found::Begun)
