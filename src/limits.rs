@@ -59,8 +59,9 @@ pub struct Limits {
     /// which costs looking at them again and nothing else.
     pub other_connections: usize,
     /// Bytes of the largest record read from a capture file, or of the payload of the largest tag read from an FLV file
-    /// (default 16 MiB, which no tag can be longer than). A longer one counts as damage and is
-    /// searched for the next record, so that a wrong length costs its neighbourhood only.
+    /// (default 16 MiB, which no tag can be longer than). A longer one is searched for the next
+    /// record, so that a wrong length costs its neighbourhood only; a pcapng block that is as long as it says is passed over
+    /// as one, anything else counts as damage.
     pub record_bytes: usize,
     /// Bytes that a zstd frame may look back (default 128 MiB: what `zstd` itself unpacks, and `--long` asks for). A
     /// frame that wants more counts as damage. It is a power of two. gzip and lz4 look back 32 and 64 KiB.

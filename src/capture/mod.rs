@@ -249,6 +249,7 @@ fn finding(trouble: &Trouble) -> Finding {
         TroubleKind::Truncated { .. } | TroubleKind::Packed(Broken { damage: None, .. }) => {
             ("capture.truncated", "the capture is damaged")
         }
+        TroubleKind::Long { .. } => ("limit.record-bytes", "the capture holds too much at once"),
         TroubleKind::NoTags { .. } => ("flv.damaged", "the FLV file is damaged"),
         TroubleKind::BackPointer { .. } => ("flv.prev-tag-size", "the FLV file contradicts itself"),
         TroubleKind::FlvHeader { .. } => ("flv.header", "the FLV file contradicts itself"),

@@ -399,6 +399,17 @@ pub const RULES: &[Rule] = &[
         spec: None,
     },
     Rule {
+        code: "limit.record-bytes",
+        severity: Severity::Warning,
+        title: "A block of a capture file is too long to be read",
+        meaning: "A pcapng block is longer than those that are read. It is passed over as a whole, as long as it says that \
+                  it is, and reading goes on behind it.",
+        breaks_on: "What the block holds: no packet of a network is that long, but secrets of TLS sessions or what a \
+                    program keeps in a block of its own may be.",
+        fix: "Where it holds secrets, give these as a file with --key-log.",
+        spec: None,
+    },
+    Rule {
         code: "limit.rtmp-connections",
         severity: Severity::Error,
         title: "A connection was given up because too many are open",

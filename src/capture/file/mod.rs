@@ -196,6 +196,13 @@ pub enum TroubleKind {
         /// How many bytes are left unread.
         bytes: u64,
     },
+    /// A block is longer than those that are read, and is passed over whole.
+    Long {
+        /// Its length in bytes.
+        bytes: u64,
+        /// The length of the longest that is read: [`Limits::record_bytes`].
+        most: u64,
+    },
     /// Bytes of an FLV file are no tags and were passed over.
     NoTags {
         /// The first byte behind them.
@@ -232,6 +239,10 @@ impl fmt::Display for Trouble {
             TroubleKind::Rest { reason, bytes } => {
                 write!(f, "{reason}; nothing readable in the last {bytes} bytes")
             }
+            TroubleKind::Long { bytes, most } => write!(
+                f,
+                "a block of {bytes} bytes, which is passed over: at most {most} are read (limit record_bytes)"
+            ),
             TroubleKind::NoTags { end, last: false } => {
                 write!(f, "bytes {} to {end} are no tags and are skipped", self.offset)
             }

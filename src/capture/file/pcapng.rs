@@ -101,7 +101,7 @@ impl Walk {
                 Some(len) => len,
                 None => {
                     if declared < FRAME || declared > self.most || !declared.is_multiple_of(4) {
-                        return self.repair_length(window, declared);
+                        return self.repair_length(window, kind, declared);
                     }
                     if !window.fill(declared)? {
                         return self.cut(window, declared);

@@ -23,6 +23,8 @@ enum Found {
     Far(u64),
     /// Nowhere; so many bytes were passed over.
     Nowhere(u64),
+    /// At the start of the window: behind the whole block at hand, which is only too long.
+    Behind,
 }
 
 impl Walk {
@@ -31,6 +33,7 @@ impl Walk {
     pub(super) fn repair_length<R: Read>(
         &mut self,
         window: &mut Window<R>,
+        kind: u32,
         declared: usize,
     ) -> io::Result<Step> {
         const UNALIGNED: &str = "a block whose length is no multiple of 4";
@@ -46,7 +49,19 @@ impl Walk {
             }
             return self.repair(window, UNALIGNED);
         }
-        self.repair(window, "a block whose length cannot be true")
+        const UNTRUE: &str = "a block whose length cannot be true";
+        if declared < FRAME || !declared.is_multiple_of(4) {
+            return self.repair(window, UNTRUE);
+        }
+        // More than is read at all. It is as long as it says if it ends so, and nothing before that looks like a block.
+        let offset = window.offset();
+        let (bytes, most) = (declared as u64, self.most as u64);
+        let found = self.search(window, Some(bytes))?;
+        if !matches!(found, Found::Behind) {
+            return Ok(self.found(window, found, offset, UNTRUE));
+        }
+        let long = Trouble::new(offset, TroubleKind::Long { bytes, most });
+        Ok(if is_numbered(kind) { Step::Numbered(Some(long)) } else { Step::Trouble(long) })
     }
 
     /// The length behind is not the one in front.
@@ -94,7 +109,19 @@ impl Walk {
         reason: &'static str,
     ) -> io::Result<Step> {
         let offset = window.offset();
-        Ok(match self.search(window)? {
+        let found = self.search(window, None)?;
+        Ok(self.found(window, found, offset, reason))
+    }
+
+    /// What to do with a damaged block at `offset` behind which that was found.
+    fn found<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        found: Found,
+        offset: u64,
+        reason: &'static str,
+    ) -> Step {
+        match found {
             Found::Here(len) if self.is_readable(window.bytes(), len) => {
                 self.keep(window, len, reason)
             }
@@ -103,8 +130,12 @@ impl Walk {
                 trouble(offset, TroubleKind::Skipped { reason, bytes: len as u64 })
             }
             Found::Far(bytes) => trouble(offset, TroubleKind::Skipped { reason, bytes }),
+            Found::Behind => {
+                let bytes = window.offset() - offset;
+                trouble(offset, TroubleKind::Skipped { reason, bytes })
+            }
             Found::Nowhere(bytes) => trouble(offset, TroubleKind::Rest { reason, bytes }),
-        })
+        }
     }
 
     /// Reads the block at hand as one of `len` bytes in the next step.
@@ -165,12 +196,18 @@ impl Walk {
         }
     }
 
-    /// Looks for the next sound block behind the one at hand.
-    fn search<R: Read>(&self, window: &mut Window<R>) -> io::Result<Found> {
+    /// Looks for the next sound block behind the one at hand, which may prove to have the length that it declares.
+    fn search<R: Read>(&self, window: &mut Window<R>, declared: Option<u64>) -> io::Result<Found> {
         let offset = window.offset();
         let mut at = 4;
         loop {
             while at < KEPT && at + FRAME <= window.len() {
+                if declared == Some(window.offset() + at as u64 - offset + 4)
+                    && Some(u64::from(u32_at(window.bytes(), at, self.big))) == declared
+                {
+                    window.consume(at + 4);
+                    return Ok(Found::Behind);
+                }
                 match self.sound(window.bytes(), at) {
                     Sound::Yes if window.offset() == offset => return Ok(Found::Here(at)),
                     Sound::Yes => {
@@ -189,7 +226,15 @@ impl Walk {
                 at = 0;
             }
             if !window.fill(at + FRAME)? {
+                let all = window.offset() + window.len() as u64 - offset;
+                let end = window.len().saturating_sub(4);
+                // It may be the last one of the file.
+                let ends = declared == Some(all)
+                    && Some(u64::from(u32_at(window.bytes(), end, self.big))) == declared;
                 window.consume(window.len());
+                if ends {
+                    return Ok(Found::Behind);
+                }
                 return Ok(Found::Nowhere(window.offset() - offset));
             }
         }
@@ -226,4 +271,12 @@ impl Walk {
 /// Whether a block type is one that real files hold. Others are skipped by length, but not searched for.
 fn is_known(kind: u32) -> bool {
     matches!(kind, 1..=6 | JOURNAL | SECRETS | CUSTOM | CUSTOM_NOT_COPIED | SECTION)
+}
+
+/// Whether blocks of a type have numbers among the packets.
+const fn is_numbered(kind: u32) -> bool {
+    matches!(
+        kind,
+        ENHANCED_PACKET | SIMPLE_PACKET | OLD_PACKET | JOURNAL | CUSTOM | CUSTOM_NOT_COPIED
+    )
 }

@@ -310,3 +310,80 @@ fn another_writer_is_read_back() {
         assert_eq!((all.packets[40].time, &all.packets[40].data[..]), (None, &b"last"[..]));
     }
 }
+
+/// What a file gives where records are read up to so many bytes; at once and in single bytes.
+fn read_within(file: &[u8], record_bytes: usize) -> All {
+    let limits = crate::Limits { record_bytes, ..crate::Limits::default() };
+    let all = [&mut &file[..] as &mut dyn Read, &mut Drip(file, false)].map(|source| {
+        let mut reader = Reader::with_limits(source, &limits).unwrap();
+        let mut all = All::default();
+        while let Some(item) = reader.next().unwrap() {
+            match item {
+                Item::Packet(p) => all.packets.push(Got {
+                    number: p.number,
+                    time: p.time,
+                    link: p.link.0,
+                    data: p.data.to_vec(),
+                    original: p.original_length,
+                }),
+                Item::Trouble(trouble) => all.troubles.push(trouble),
+                _ => {}
+            }
+        }
+        all
+    });
+    let [at_once, slowly] = all;
+    assert_eq!(at_once, slowly);
+    at_once
+}
+
+#[test]
+fn a_block_beyond_the_limit_is_passed_over_as_one() {
+    let noise: Vec<u8> = (0..2_000_u32).map(|n| (n * n >> 3) as u8).collect();
+    for (kind, number) in [(0x0bad, 3), (10, 2), (6, 3), (777, 2)] {
+        let long = block(false, kind, &noise);
+        let length = long.len() as u64;
+        for (most, whole) in [(2_012, true), (2_008, false), (400, false)] {
+            let all = read_within(&between(&long), most);
+            assert_eq!(all.data().last(), Some(&&b"good"[..]), "{kind} {most}");
+            if whole {
+                assert!(!all.troubles.iter().any(|t| matches!(t.kind, TroubleKind::Long { .. })));
+                continue;
+            }
+            let at = (START + 28 + 4 + 4) as u64;
+            let [Trouble { offset, kind: TroubleKind::Long { bytes, most: limit }, .. }] =
+                all.troubles[..]
+            else {
+                panic!("{kind} {most}: {:?}", all.troubles)
+            };
+            assert_eq!((offset, bytes, limit), (at, length, most as u64));
+            assert!(all.troubles[0].to_string().contains("limit record_bytes"));
+            assert_eq!(
+                all.packets[1].number, number,
+                "{kind}: it has its number where it is a packet"
+            );
+        }
+        // At the end of the file.
+        let mut last = between(&long);
+        last.truncate(last.len() - 36);
+        let all = read_within(&last, 400);
+        assert!(
+            matches!(all.troubles[..], [Trouble { kind: TroubleKind::Long { .. }, .. }]),
+            "{all:?}"
+        );
+    }
+    // A wrong length is damage: it hides blocks, or nothing ends there.
+    let mut wrong = three();
+    wrong[START + 4..START + 8].copy_from_slice(&2_000_u32.to_le_bytes());
+    let all = read_within(&wrong, 400);
+    assert_eq!(all.packets.len(), 3, "{:?}", all.troubles);
+    let mut wrong = between(&block(false, 777, &noise));
+    let end = wrong.len() - 36 - 4;
+    wrong[end] ^= 1;
+    let all = read_within(&wrong, 400);
+    assert_eq!(all.data(), [b"good", b"good"]);
+    assert!(
+        matches!(all.troubles[..], [Trouble { kind: TroubleKind::Skipped { .. }, .. }]),
+        "{all:?}"
+    );
+}
