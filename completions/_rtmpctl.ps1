@@ -56,6 +56,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             [CompletionResult]::new('--frames', '--frames', [CompletionResultType]::ParameterName, 'In tables, a row per audio or video frame instead of one per track and second')
             [CompletionResult]::new('--bitstream', '--bitstream', [CompletionResultType]::ParameterName, 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)')
             [CompletionResult]::new('--show-keys', '--show-keys', [CompletionResultType]::ParameterName, 'Show stream keys, tokens and passwords as sent; they are masked otherwise')
+            [CompletionResult]::new('--no-rules', '--no-rules', [CompletionResultType]::ParameterName, 'Report only what decoding itself has to say: losses, gaps, damage, limits')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Less on standard error')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Less on standard error')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More on standard error')
@@ -65,8 +66,10 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             break
         }
         'rtmpctl;rules' {
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'How to print them')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print them')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'rtmpctl;schema' {

@@ -66,7 +66,7 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__decode)
-            opts="-f -o -q -v -h --files-from --follow --port --key-log --decode-as --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --fail-on --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --files-from --follow --port --key-log --decode-as --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -166,12 +166,20 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__rules)
-            opts="-h --help"
+            opts="-f -h --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -52,6 +52,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand --frames 'In tables, a row per audio or video frame instead of one per track and second'
             cand --bitstream 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
             cand --show-keys 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
+            cand --no-rules 'Report only what decoding itself has to say: losses, gaps, damage, limits'
             cand -q 'Less on standard error'
             cand --quiet 'Less on standard error'
             cand -v 'More on standard error'
@@ -60,8 +61,10 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rtmpctl;rules'= {
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -f 'How to print them'
+            cand --format 'How to print them'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'rtmpctl;schema'= {
             cand -h 'Print help'

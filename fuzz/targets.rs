@@ -539,7 +539,12 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
     let transport = Transport::Rtmp;
     let opened = Opened { client: address, server: address, from_start, transport };
     let mut inspector = Inspector::new(
-        Options { chunks: settings & 2 != 0, whole_media: false, bitstream: settings & 0x80 != 0 },
+        Options {
+            chunks: settings & 2 != 0,
+            whole_media: false,
+            bitstream: settings & 0x80 != 0,
+            ..Options::default()
+        },
         limits,
     );
     let mut feed =

@@ -9,24 +9,42 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rtmpctl::inspect::rules::{RULES, rule};
+use rtmpctl::inspect::rules::{RULES, Rule, rule};
 
-/// Source files that are not tests.
-fn sources(dir: &Path, out: &mut Vec<(String, String)>) {
+/// Rust files in a folder, and what they say.
+fn files(dir: &Path, out: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
-            if name != "tests" {
-                sources(&path, out);
-            }
-        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") && name != "rules.rs" {
+            files(&path, out);
+        } else if path.extension().is_some_and(|end| end == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            // Unit tests are the end of a file, and may make up codes.
-            let text = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
-            out.push((path.display().to_string(), text));
+            out.push((path.strip_prefix(ROOT).unwrap().display().to_string(), text));
         }
     }
+}
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The source in two parts: what runs, and the tests. Unit tests are the end of a file or a file of their own, and may
+/// make up codes.
+fn sources() -> [Vec<(String, String)>; 2] {
+    let mut source = Vec::new();
+    files(&Path::new(ROOT).join("src"), &mut source);
+    let mut parts = [Vec::new(), Vec::new()];
+    for (name, text) in source {
+        let tests = name.ends_with("tests.rs") || name.contains("/tests/");
+        match text.split_once("#[cfg(test)]\nmod tests") {
+            _ if tests => parts[1].push((name, text)),
+            Some((code, tests)) => {
+                parts[0].push((name.clone(), code.to_owned()));
+                parts[1].push((name, tests.to_owned()));
+            }
+            None => parts[0].push((name, text)),
+        }
+    }
+    files(&Path::new(ROOT).join("tests"), &mut parts[1]);
+    parts
 }
 
 /// Whether a text has the form of a code: `chunk.sync-lost`.
@@ -58,19 +76,43 @@ fn codes(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// Where the data of rules stands.
+const REGISTRY: &str = "src/inspect/rules/";
+
 #[test]
-fn every_code_in_the_source_has_a_rule_and_every_rule_a_code() {
-    let mut texts = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
-    let mut used = BTreeSet::new();
-    for (path, text) in &texts {
+fn every_code_in_the_source_has_a_rule_and_every_rule_is_reported() {
+    let [source, _] = sources();
+    let mut reported = BTreeSet::new();
+    let mut judged = BTreeSet::new();
+    for (name, text) in &source {
+        if let Some(theme) = name.strip_prefix(REGISTRY) {
+            // A rule is a constant, which its judge names beside the list of its rules.
+            for part in text.split("const ").skip(1) {
+                let Some((constant, rest)) = part.split_once(": Rule = Rule {") else { continue };
+                let code = codes(rest.split("severity").next().unwrap()).pop_first().unwrap();
+                let uses = text.matches(&format!("&{constant}")).count();
+                assert!(uses > 0, "{theme}: nothing reports {code} ({constant})");
+                judged.insert(code);
+            }
+            continue;
+        }
         for code in codes(text) {
-            assert!(rule(&code).is_some(), "{path}: {code} is not in the registry of rules");
-            used.insert(code);
+            assert!(rule(&code).is_some(), "{name}: {code} is not in the registry of rules");
+            reported.insert(code);
         }
     }
     for rule in RULES {
-        assert!(used.contains(rule.code), "nothing in the source reports {}", rule.code);
+        let used = reported.contains(rule.code) || judged.contains(rule.code);
+        assert!(used, "nothing in the source reports {}", rule.code);
+    }
+}
+
+#[test]
+fn every_rule_has_a_test_that_names_it() {
+    let [_, tests] = sources();
+    for Rule { code, .. } in RULES {
+        let named = tests.iter().any(|(_, text)| text.contains(&format!("\"{code}\"")));
+        assert!(named, "no test names {code}");
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) enum Command {
     Rules {
         /// The code to explain, e.g. chunk.sync-lost
         code: Option<String>,
+
+        /// How to print them
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        format: Format,
     },
     /// Print the JSON Schema of the records
     Schema,
@@ -141,6 +145,10 @@ pub(super) struct Shared {
     /// Record the traffic as pcapng
     #[arg(long, value_name = "FILE")]
     pub(super) write_pcapng: Option<PathBuf>,
+
+    /// Report only what decoding itself has to say: losses, gaps, damage, limits
+    #[arg(long)]
+    pub(super) no_rules: bool,
 
     /// Exit with status 1 if a finding of this severity or worse was reported
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Never)]

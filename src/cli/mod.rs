@@ -7,6 +7,7 @@ mod key_log;
 mod progress;
 mod pump;
 mod recordings;
+mod rules;
 mod settings;
 
 use std::ffi::OsString;
@@ -72,7 +73,7 @@ fn say(line: &str) {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Decode(decode) => decode::run(&decode),
-        Command::Rules { code } => rules(code.as_deref()),
+        Command::Rules { code, format } => rules::run(code.as_deref(), format),
         Command::Schema => print(crate::output::schema::SCHEMA.as_bytes()),
         Command::Completions { shell } => {
             let mut out = Vec::new();
@@ -103,42 +104,4 @@ fn print(text: &[u8]) -> Result<ExitCode, Failure> {
         .and_then(|()| out.flush())
         .map_err(|error| Failure::io("cannot write to standard output", error))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn rules(code: Option<&str>) -> Result<ExitCode, Failure> {
-    use crate::inspect::rules::{RULES, rule};
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    match code {
-        None => {
-            let width = RULES.iter().map(|rule| rule.code.len()).max().unwrap_or(0);
-            for rule in RULES {
-                let _ = writeln!(
-                    text,
-                    "{:width$}  {:7}  {}",
-                    rule.code,
-                    rule.severity.as_str(),
-                    rule.title
-                );
-            }
-        }
-        Some(code) => {
-            let Some(rule) = rule(code) else {
-                return Err(Failure::new(format!(
-                    "there is no rule {code}; rtmpctl rules lists them"
-                )));
-            };
-            let _ = writeln!(text, "{} ({}): {}", rule.code, rule.severity.as_str(), rule.title);
-            let sections = [
-                ("Meaning", rule.meaning),
-                ("Breaks on", rule.breaks_on),
-                ("Fix", rule.fix),
-                ("Spec", rule.spec.unwrap_or("")),
-            ];
-            for (name, section) in sections.into_iter().filter(|(_, section)| !section.is_empty()) {
-                let _ = writeln!(text, "\n{name}: {section}");
-            }
-        }
-    }
-    print(text.as_bytes())
 }

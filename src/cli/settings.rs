@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use super::Failure;
 use super::args::{FailOn, Format, Payload, Shared, Way, When};
-use crate::inspect::{Options, Severity};
+use crate::inspect::{Options, Severity, rules};
 use crate::output::filter::{Filter, Names};
 use crate::output::payload::{Form, Shown};
 use crate::proto::Direction;
@@ -49,6 +49,7 @@ impl Settings {
                 chunks: shared.chunks,
                 whole_media: form != Form::None || shared.write_flv.is_some(),
                 bitstream: shared.bitstream,
+                rules: rules::Settings { off: shared.no_rules, ..rules::Settings::default() },
             },
             filter,
             shown: Shown { form, most: shared.payload_bytes },

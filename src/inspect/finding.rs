@@ -1,5 +1,7 @@
 //! What the inspection has to say about a connection, as data.
 
+use super::rules::{self, Confidence};
+
 /// How bad a [`Finding`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -36,6 +38,12 @@ pub struct Finding {
     pub spec: Option<&'static str>,
     /// The `seq` of the record that shows it.
     pub about: Option<u64>,
+    /// The `seq` of what it follows from: a loss, after which much looks odd that is no fault of its own.
+    pub cause: Option<u64>,
+    /// How sure it is, where that is not what its rule says.
+    pub confidence: Option<Confidence>,
+    /// What to do about this one, where there is more to say than its rule says.
+    pub fix: Option<String>,
     /// How many times it has occurred on this connection.
     pub count: u32,
 }
@@ -44,7 +52,17 @@ impl Finding {
     /// A finding that occurred once and is about no record in particular.
     #[must_use]
     pub fn new(code: &'static str, severity: Severity, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), spec: None, about: None, count: 1 }
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            spec: None,
+            about: None,
+            cause: None,
+            confidence: None,
+            fix: None,
+            count: 1,
+        }
     }
 
     /// The same, resting on a section of a specification.
@@ -59,5 +77,18 @@ impl Finding {
     pub const fn about(mut self, seq: u64) -> Self {
         self.about = Some(seq);
         self
+    }
+
+    /// How sure it is.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        let rule = || rules::rule(self.code).map(|rule| rule.confidence);
+        self.confidence.or_else(rule).unwrap_or(Confidence::Certain)
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn fix(&self) -> Option<&str> {
+        self.fix.as_deref().or_else(|| rules::rule(self.code).map(|rule| rule.fix))
     }
 }

@@ -1,9 +1,14 @@
 //! One connection: two lanes, the session that they tell of, and what is counted on the way.
 
 use super::lane::Lane;
-use super::record::{Closed, Event, Handshake, HandshakeFields, Record, Summary};
-use super::session::Session;
+use super::pace::{Frame, Marks};
+use super::record::{Closed, Event, Handshake, HandshakeFields, MessageRecord, Record, Summary};
+use super::rules::judge::{HandshakeSeen, Raised, Seen};
+use super::rules::{Judges, Settings};
+use super::session::{Call, Session};
 use super::steps::Steps;
+use super::streams::{Moment, Story};
+use super::tally::{At, Tally};
 use super::track::Tracks;
 use super::{
     Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport, notes,
@@ -12,7 +17,7 @@ use crate::Limits;
 use crate::proto::chunk;
 use crate::proto::fault::Fault;
 use crate::proto::handshake::{self, Packet, Packet1, Packet2, Side, digest};
-use crate::proto::message::{self, Body, Kind, aggregate};
+use crate::proto::message::{self, Audio, Body, Kind, Video, aggregate};
 use crate::proto::{Direction, Span};
 
 /// One connection.
@@ -36,8 +41,12 @@ pub(super) struct Facts {
     session_counted: usize,
     tracks: Tracks,
     messages: [[u64; Kind::ALL.len()]; 2],
-    findings: [u64; 3],
-    seen: Vec<(&'static str, u32)>,
+    story: Story,
+    tally: Tally,
+    /// What judges; `None` where nothing is to be judged.
+    judges: Option<Box<Judges>>,
+    /// Nanoseconds since the first packet from which on the judges are told that time has passed.
+    tick_at: i64,
     gaps: (u64, u64),
     /// Bytes of each direction's messages that came without chunks.
     carried: [u64; 2],
@@ -74,6 +83,11 @@ pub(super) struct Emitter<'e> {
 }
 
 impl Emitter<'_> {
+    /// Now, as the record with this number has it.
+    pub(super) const fn moment(&self, seq: u64) -> Moment {
+        Moment { seq, at: self.elapsed, place: self.place }
+    }
+
     /// Gives the record its number, which is returned.
     #[inline]
     pub(super) fn record(
@@ -99,11 +113,11 @@ impl Emitter<'_> {
 
 impl Flow {
     pub(super) fn open(opened: Opened, emit: &mut Emitter<'_>) -> Self {
-        emit.record(None, None, Event::Opened(opened));
-        let emit = &*emit;
+        let seq = emit.record(None, None, Event::Opened(opened));
         let lane = |direction| Lane::new(direction, opened.from_start, emit);
-        Self {
-            lanes: [lane(Direction::ClientToServer), lane(Direction::ServerToClient)],
+        let lanes = [lane(Direction::ClientToServer), lane(Direction::ServerToClient)];
+        let mut flow = Self {
+            lanes,
             facts: Facts {
                 opened,
                 began: emit.place.at,
@@ -113,8 +127,10 @@ impl Flow {
                 session_counted: 0,
                 tracks: Tracks::default(),
                 messages: [[0; Kind::ALL.len()]; 2],
-                findings: [0; 3],
-                seen: Vec::new(),
+                story: Story::default(),
+                tally: Tally::default(),
+                judges: (!emit.options.rules.off).then(Box::default),
+                tick_at: TICK,
                 gaps: (0, 0),
                 carried: [0, 0],
                 handshakes: [None, None],
@@ -122,7 +138,9 @@ impl Flow {
                 unsure: [false, false],
             },
             counted: 0,
-        }
+        };
+        flow.facts.judge(seq, None, None, emit, |judges, seen| judges.opened(seen));
+        flow
     }
 
     /// Nanoseconds from the first packet to `at`; also remembers the latest time.
@@ -131,11 +149,19 @@ impl Flow {
         if at > self.facts.latest {
             self.facts.latest = at;
         }
+        self.since_first(at)
+    }
+
+    /// The same without remembering.
+    pub(super) fn since_first(&self, at: Arrival) -> Option<i64> {
         Some(at? - self.facts.began?)
     }
 
     #[inline]
     pub(super) fn bytes(&mut self, direction: Direction, data: &[u8], emit: &mut Emitter<'_>) {
+        if emit.elapsed >= Some(self.facts.tick_at) {
+            self.facts.tick(emit);
+        }
         self.lanes[direction.index()].bytes(data, &mut self.facts, emit);
     }
 
@@ -172,7 +198,24 @@ impl Flow {
     }
 
     pub(super) fn ended(&mut self, direction: Direction, emit: &mut Emitter<'_>) {
+        self.facts.tick(emit);
         self.lanes[direction.index()].end(&mut self.facts, emit);
+        let now = emit.moment(*emit.seq);
+        let way = self.facts.story.way_mut(direction);
+        if way.ended.is_none() {
+            way.ended = Some(now);
+            let seq = now.seq;
+            self.facts.judge(seq, Some(direction), None, emit, |judges, seen| {
+                judges.ended(seen, direction);
+            });
+        }
+    }
+
+    /// Time passes and nothing comes.
+    pub(super) fn tick(&mut self, emit: &mut Emitter<'_>) {
+        if emit.elapsed >= Some(self.facts.tick_at) {
+            self.facts.tick(emit);
+        }
     }
 
     /// Gives up decoding, because a limit that all connections share was reached.
@@ -214,6 +257,9 @@ impl Flow {
         if silent && opened.from_start && opened.transport == Transport::Rtmp {
             self.facts.report(None, None, notes::silent(), emit);
         }
+        self.facts.tick(emit);
+        let seq = *emit.seq;
+        self.facts.judge(seq, None, None, emit, |judges, seen| judges.closed(seen, closed));
         emit.record(None, None, Event::Closed(closed));
         let facts = self.facts;
         *emit.remembered = emit.remembered.saturating_sub(facts.session_counted);
@@ -229,7 +275,8 @@ impl Flow {
             bytes: [0, 1].map(|index| self.lanes[index].received() + facts.carried[index]),
             messages: facts.messages,
             tracks: facts.tracks.finish(),
-            findings: facts.findings,
+            findings: facts.tally.counts,
+            findings_list: facts.tally.finish(),
             gaps: facts.gaps,
         };
         emit.record(None, None, Event::Summary(&summary));
@@ -294,28 +341,35 @@ impl Facts {
         emit: &mut Emitter<'_>,
     ) -> u64 {
         let kind = Kind::of(raw.type_id);
-        let reply_to = match body {
+        let media = matches!(kind, Kind::Audio | Kind::Video);
+        let answers = match body {
             Body::Command(_) | Body::Data(_) => self.learn(direction, body, emit),
             _ => None,
         };
-        if matches!(kind, Kind::Audio | Kind::Video) && self.steps.awaits_media() {
+        if media && self.steps.awaits_media() {
             self.steps.media(emit.elapsed);
         }
-        self.tracks.count(direction, raw, body, emit.limits);
+        self.tracks.count(direction, raw, body, emit.elapsed, emit.limits);
+        self.story.way_mut(direction).told(raw.span.end, emit.elapsed);
+        if !media || self.tracks.frame.marks.has(Marks::FIRST) {
+            let now = emit.moment(*emit.seq);
+            let answers = answers.as_ref().map(|call| &*call.name);
+            self.story.message(direction, raw.message_stream_id, body, answers, now);
+        }
         let mut bitstreams = Vec::new();
         if emit.options.bitstream
             && let Body::Video(video) = &*body
         {
             bitstreams = self.tracks.bitstreams(direction, raw, video, emit.limits);
         }
-        let record = super::record::MessageRecord {
+        let record = MessageRecord {
             raw,
             kind,
             body,
             bitstreams: &bitstreams,
             encrypted: false,
             malformed: fault,
-            reply_to,
+            reply_to: answers.map(|call| call.seq),
             aggregate,
             masked: &[],
         };
@@ -324,6 +378,9 @@ impl Facts {
             self.malformed(direction, raw, fault, seq, emit);
         } else if kind == Kind::Unknown {
             self.unknown(direction, raw, seq, emit);
+        }
+        if !media || self.tracks.frame.marks.stands_out() {
+            self.judge_message(direction, &record, seq, emit);
         }
         if self.session.crossed || self.tracks.crossed {
             self.crossed(emit);
@@ -392,9 +449,9 @@ impl Facts {
         }
         // A frame says nothing of itself in bytes that cannot be read.
         let clear_only = chunk::Message { payload: head, ..*raw };
-        self.tracks.count(direction, &clear_only, &mut body, emit.limits);
+        self.tracks.count(direction, &clear_only, &mut body, emit.elapsed, emit.limits);
         let fault = Fault::broken(clear, "payload", "it is encrypted");
-        let record = super::record::MessageRecord {
+        let record = MessageRecord {
             raw,
             kind,
             body: &body,
@@ -434,16 +491,16 @@ impl Facts {
             Finding::new("limit.tracks", Severity::Warning, text)
         });
         for finding in [calls, tracks].into_iter().flatten() {
-            if self.seen.iter().all(|(code, _)| *code != finding.code) {
+            if self.tally.is_new(finding.code) {
                 self.report(None, None, finding, emit);
             }
         }
     }
 
-    /// What a command or metadata says of the session; gives the `seq` of the call that it answers.
-    fn learn(&mut self, direction: Direction, body: &Body, emit: &mut Emitter<'_>) -> Option<u64> {
+    /// What a command or metadata says of the session; gives the call that it answers.
+    fn learn(&mut self, direction: Direction, body: &Body, emit: &mut Emitter<'_>) -> Option<Call> {
         let full = *emit.remembered >= emit.limits.session_bytes;
-        if full && self.seen.iter().all(|(code, _)| *code != SESSION_FULL) {
+        if full && self.tally.is_new(SESSION_FULL) {
             let text = format!(
                 "names, URLs and calls of this connection are no longer remembered: those of all open ones together \
                  take {} bytes (limit session_bytes)",
@@ -454,11 +511,12 @@ impl Facts {
         if let Body::Command(command) = body {
             self.steps.command(direction, command, emit.elapsed);
         }
-        let reply_to = self.session.apply(direction, body, *emit.seq, full, emit.limits);
+        let now = (*emit.seq, emit.elapsed);
+        let answers = self.session.apply(direction, body, now, full, emit.limits);
         let now = self.session.memory();
         let before = std::mem::replace(&mut self.session_counted, now);
         *emit.remembered = (*emit.remembered + now).saturating_sub(before);
-        reply_to
+        answers
     }
 
     #[cold]
@@ -511,13 +569,17 @@ impl Facts {
         let (this, other) = (direction.index(), direction.reverse().index());
         let names = [["c0", "c1", "c2"], ["s0", "s1", "s2"]][this];
         let side = [Side::Client, Side::Server][this];
+        // Taken out for the time of the judgement, which sees the packets beside all other facts.
+        let peer = self.handshakes[other].take();
         match packet {
             Packet::Zero(zero) => {
                 if matches!(zero.version, 6 | 8 | 9) {
                     self.opened.transport = Transport::Rtmpe;
                 }
                 let fields = HandshakeFields::Zero { version: zero.version };
-                self.packet(direction, names[0], fields, span, damaged, emit);
+                let record = Handshake { packet: names[0], fields, damaged };
+                let packet = HandshakeSeen { record, bytes: None, answers: None };
+                self.packet(direction, &packet, span, emit);
             }
             Packet::One(one) => {
                 let fields = HandshakeFields::One {
@@ -526,12 +588,17 @@ impl Facts {
                     software_version: one.software_version(),
                     digest: digest::find(one.bytes, side),
                 };
-                self.packet(direction, names[1], fields, span, damaged, emit);
+                let record = Handshake { packet: names[1], fields, damaged };
+                let packet = HandshakeSeen { record, bytes: Some(one.bytes), answers: None };
+                self.packet(direction, &packet, span, emit);
                 self.unsure[this] = damaged.is_some();
-                let answer = self.handshakes[other].as_ref().and_then(handshake::Reader::packet2);
-                let told = answer.filter(|_| damaged.is_none()).map(|two| compare(two, one, side));
-                if answer.is_some() {
-                    self.settle(direction.reverse(), told, emit);
+                if let Some(two) = peer.as_ref().and_then(handshake::Reader::packet2) {
+                    let pair = (two, one, side);
+                    self.settle(
+                        direction.reverse(),
+                        Some(pair).filter(|_| damaged.is_none()),
+                        emit,
+                    );
                 }
             }
             Packet::Two(two) => {
@@ -543,14 +610,13 @@ impl Facts {
                     place: emit.place,
                     elapsed: emit.elapsed,
                 });
-                let peer = self.handshakes[other].as_ref().and_then(handshake::Reader::packet1);
-                let told = peer.filter(|_| !self.unsure[other]);
-                let told = told.map(|one| compare(two, one, side.peer()));
-                if peer.is_some() {
-                    self.settle(direction, told, emit);
+                if let Some(one) = peer.as_ref().and_then(handshake::Reader::packet1) {
+                    let pair = (two, one, side.peer());
+                    self.settle(direction, Some(pair).filter(|_| !self.unsure[other]), emit);
                 }
             }
         }
+        self.handshakes[other] = peer;
     }
 
     /// Whether the record of a direction's last handshake packet waits for the packet that it answers.
@@ -558,29 +624,35 @@ impl Facts {
         self.waiting[direction.index()].is_some()
     }
 
-    /// Reports a direction's last handshake packet if it waits. `told` is whether it echoes what it answers and whether
-    /// its signature verifies, where what it answers has come.
+    /// Reports a direction's last handshake packet if it waits. `pair` is that packet, the one that it answers, and who
+    /// sent the latter, where both have come whole.
     #[cold]
     pub(super) fn settle(
         &mut self,
         direction: Direction,
-        told: Option<(bool, Option<bool>)>,
+        pair: Option<(Packet2<'_>, Packet1<'_>, Side)>,
         emit: &mut Emitter<'_>,
     ) {
         let Some(waiting) = self.waiting[direction.index()].take() else { return };
         // Of missing bytes nobody knows whether they are an echo.
-        let told = told.filter(|_| waiting.damaged.is_none());
+        let pair = pair.filter(|_| waiting.damaged.is_none());
+        let told = pair.map(|(two, one, side)| compare(two, one, side));
         let fields = HandshakeFields::Two {
             epoch: waiting.epoch,
             echo_time: waiting.echo_time,
             echoes_peer: told.map(|(echoes, _)| echoes),
             digest_valid: told.and_then(|(_, valid)| valid),
         };
-        let name = ["c2", "s2"][direction.index()];
+        let packet = ["c2", "s2"][direction.index()];
+        let packet = HandshakeSeen {
+            record: Handshake { packet, fields, damaged: waiting.damaged },
+            bytes: pair.map(|(two, ..)| two.bytes),
+            answers: pair.map(|(_, one, _)| one.bytes),
+        };
         // It says when it came, although it is told later.
         let now = (emit.place, emit.elapsed);
         (emit.place, emit.elapsed) = (waiting.place, waiting.elapsed);
-        self.packet(direction, name, fields, waiting.span, waiting.damaged, emit);
+        self.packet(direction, &packet, waiting.span, emit);
         (emit.place, emit.elapsed) = now;
     }
 
@@ -588,17 +660,22 @@ impl Facts {
     fn packet(
         &mut self,
         direction: Direction,
-        name: &'static str,
-        fields: HandshakeFields,
+        packet: &HandshakeSeen<'_>,
         span: Span,
-        damaged: Option<Span>,
         emit: &mut Emitter<'_>,
     ) {
-        if damaged.is_none() {
-            self.steps.handshake(name, emit.elapsed);
+        if packet.record.damaged.is_none() {
+            self.steps.handshake(packet.record.packet, emit.elapsed);
         }
-        let record = Handshake { packet: name, fields, damaged };
-        emit.record(Some(direction), Some(span), Event::Handshake(record));
+        let seq = emit.record(Some(direction), Some(span), Event::Handshake(packet.record));
+        let now = emit.moment(seq);
+        let way = self.story.way_mut(direction);
+        way.handshake = way.handshake.saturating_add(1);
+        way.shaken = Some(now);
+        way.told(span.end, emit.elapsed);
+        self.judge(seq, Some(direction), Some(span), emit, |judges, seen| {
+            judges.handshake(seen, packet);
+        });
     }
 
     /// Keeps what the other direction's answer is compared with, until it has come.
@@ -627,7 +704,123 @@ impl Facts {
         self.gaps.0 += 1;
         self.gaps.1 += gap.length.unwrap_or(0);
         let span = Span { start: gap.offset, end: gap.offset + gap.length.unwrap_or(0) };
-        emit.record(Some(direction), Some(span), Event::Gap(gap));
+        let seq = emit.record(Some(direction), Some(span), Event::Gap(gap));
+        self.tally.gap(direction, seq, emit.elapsed, gap.resumed_at.is_some());
+        self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.gap(seen, &gap));
+    }
+
+    /// The chunk reader survived an oddity.
+    #[cold]
+    pub(super) fn note(
+        &mut self,
+        direction: Direction,
+        note: &chunk::Note,
+        emit: &mut Emitter<'_>,
+    ) {
+        let span = Span { start: note.offset, end: note.offset };
+        self.report(Some(direction), Some(span), notes::of(note), emit);
+        let seq = *emit.seq;
+        self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.note(seen, note));
+    }
+
+    /// The framing of a direction is lost.
+    #[cold]
+    pub(super) fn lost(
+        &mut self,
+        direction: Direction,
+        loss: &chunk::Loss,
+        emit: &mut Emitter<'_>,
+    ) {
+        let span = Span { start: loss.offset, end: loss.offset };
+        let mut seq = *emit.seq;
+        if let Some(finding) = notes::lost(direction, loss) {
+            seq = *emit.seq;
+            self.report(Some(direction), Some(span), finding, emit);
+        }
+        self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.lost(seen, loss));
+    }
+
+    /// Time has passed, as what arrives says.
+    #[cold]
+    fn tick(&mut self, emit: &mut Emitter<'_>) {
+        let Some(now) = emit.elapsed else { return };
+        self.tick_at = now.saturating_add(TICK);
+        let seq = *emit.seq;
+        self.judge(seq, None, None, emit, |judges, seen| judges.tick(seen));
+    }
+
+    /// A message that is no usual frame.
+    #[cold]
+    fn judge_message(
+        &mut self,
+        direction: Direction,
+        message: &MessageRecord<'_>,
+        seq: u64,
+        emit: &mut Emitter<'_>,
+    ) {
+        let frame = self.tracks.frame;
+        let frames = std::mem::take(&mut self.tracks.frames);
+        self.judge(
+            seq,
+            Some(direction),
+            Some(message.raw.span),
+            emit,
+            |judges, seen| match message.body {
+                Body::Audio(Audio { tracks, .. }) if !tracks.is_empty() => {
+                    several(judges, seen, &frames, message);
+                }
+                Body::Video(Video { tracks, .. }) if !tracks.is_empty() => {
+                    several(judges, seen, &frames, message);
+                }
+                Body::Audio(_) | Body::Video(_) => {
+                    several(judges, seen, &[frame], message);
+                }
+                body => {
+                    judges.header(seen, message);
+                    match body {
+                        Body::Control(control) => judges.control(seen, control),
+                        Body::UserControl(event) => judges.user_control(seen, event),
+                        Body::Command(command) => judges.command(seen, command, message),
+                        Body::Data(data) => judges.data(seen, data, message),
+                        _ => {}
+                    }
+                }
+            },
+        );
+        self.tracks.frames = frames;
+    }
+
+    /// Lets the judges see something, and reports what they find. `seq` is the record that shows it.
+    fn judge(
+        &mut self,
+        seq: u64,
+        direction: Option<Direction>,
+        span: Option<Span>,
+        emit: &mut Emitter<'_>,
+        see: impl FnOnce(&mut Judges, &mut Seen<'_>),
+    ) {
+        let Some(judges) = &mut self.judges else { return };
+        let mut found = Vec::new();
+        see(
+            judges,
+            &mut Seen {
+                opened: &self.opened,
+                session: &self.session,
+                story: &self.story,
+                tracks: &self.tracks,
+                settings: &emit.options.rules,
+                seq,
+                direction,
+                span,
+                place: emit.place,
+                elapsed: emit.elapsed,
+                tally: &self.tally,
+                found: &mut found,
+            },
+        );
+        for Raised { finding, direction, span } in found {
+            self.admit(direction, span, finding, None, emit);
+        }
     }
 
     /// Counts a finding, and hands it out unless the same has been handed out too often.
@@ -635,27 +828,56 @@ impl Facts {
         &mut self,
         direction: Option<Direction>,
         span: Option<Span>,
-        mut finding: Finding,
+        finding: Finding,
         emit: &mut Emitter<'_>,
     ) {
-        self.findings[finding.severity as usize] += 1;
-        let count = match self.seen.iter_mut().find(|(code, _)| *code == finding.code) {
-            Some((_, count)) => {
-                *count = count.saturating_add(1);
-                *count
-            }
-            None => {
-                self.seen.push((finding.code, 1));
-                1
-            }
-        };
-        if count > emit.limits.same_finding {
+        self.admit(direction, span, finding, Some(emit.limits.same_finding), emit);
+    }
+
+    /// The same; without `most`, repeats are handed out ever more rarely.
+    fn admit(
+        &mut self,
+        direction: Option<Direction>,
+        span: Option<Span>,
+        mut finding: Finding,
+        most: Option<u32>,
+        emit: &mut Emitter<'_>,
+    ) {
+        let settings: &Settings = &emit.options.rules;
+        let Some(severity) = settings.severity(finding.code, finding.severity) else { return };
+        finding.severity = severity;
+        let (place, elapsed) = (emit.place, emit.elapsed);
+        let at = At { seq: *emit.seq, direction, span, place, elapsed };
+        if !self.tally.count(&mut finding, at, most) {
             return;
         }
-        if count == emit.limits.same_finding {
+        if most == Some(finding.count) {
             finding.message.push_str(" (further ones on this connection are only counted)");
         }
-        finding.count = count;
         emit.record(direction, span, Event::Finding(&finding));
     }
 }
+
+/// Hands out the frames of one message.
+fn several(
+    judges: &mut Judges,
+    seen: &mut Seen<'_>,
+    frames: &[Frame],
+    message: &MessageRecord<'_>,
+) {
+    const SAID: Marks = Marks::FIRST.and(Marks::ROUTE).and(Marks::BIG);
+    if frames.iter().any(|frame| frame.marks.has(SAID)) {
+        judges.header(seen, message);
+    }
+    for frame in frames {
+        if frame.marks.stands_out() {
+            judges.media(seen, frame, message);
+        }
+        if frame.marks.has(Marks::SECOND) {
+            judges.second(seen, frame);
+        }
+    }
+}
+
+/// Nanoseconds of arrival time after which the judges are told that time has passed.
+const TICK: i64 = 1_000_000_000;

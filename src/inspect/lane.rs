@@ -389,10 +389,7 @@ impl Lane {
     /// The framing is lost at `loss`; `buffer` holds the bytes from there on.
     #[cold]
     fn lose(&mut self, loss: Loss, buffer: BytesMut, facts: &mut Facts, emit: &mut Emitter<'_>) {
-        if let Some(finding) = notes::lost(self.direction, &loss) {
-            let span = Span { start: loss.offset, end: loss.offset };
-            facts.report(Some(self.direction), Some(span), finding, emit);
-        }
+        facts.lost(self.direction, &loss, emit);
         if let Phase::Chunks(reader) = std::mem::replace(&mut self.phase, Phase::Opaque) {
             let mut lost = Lost::new(*reader, Cause::of(&loss), loss.offset, buffer);
             // A Set Chunk Size in the middle of a stream is rare, and one that is lost rarer still.
@@ -439,10 +436,7 @@ impl Lane {
             match read(&mut lost.reader, &mut rest, self.direction, facts, emit) {
                 Ok(()) => self.phase = Phase::Chunks(Box::new(lost.reader)),
                 Err(loss) => {
-                    if let Some(finding) = notes::lost(self.direction, &loss) {
-                        let span = Span { start: loss.offset, end: loss.offset };
-                        facts.report(Some(self.direction), Some(span), finding, emit);
-                    }
+                    facts.lost(self.direction, &loss, emit);
                     lost.cause = Cause::of(&loss);
                     lost.chunk_size_known = lost.reader.chunk_size_said()
                         || lost.reader.chunk_size_shown() && lost.cause != Cause::Protocol;
@@ -539,9 +533,7 @@ fn read(
                 emit.record(Some(direction), Some(chunk.span), Event::Chunk(*chunk));
             }
             Item::Note(note) => {
-                let finding = notes::of(note);
-                let span = Span { start: note.offset, end: note.offset };
-                facts.report(Some(direction), Some(span), finding, emit);
+                facts.note(direction, note, emit);
             }
         }
     }

@@ -227,8 +227,29 @@ pub struct Summary {
     pub tracks: Vec<Track>,
     /// Findings of each severity.
     pub findings: [u64; 3],
+    /// What is wrong, each thing once, the worst first. What follows from another finding or a gap is not in it.
+    pub findings_list: Vec<Listed>,
     /// Gaps, and the bytes known to be missing in them.
     pub gaps: (u64, u64),
+}
+
+/// A finding as the summary has it: its first occurrence, and how many there were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The finding, with the worst severity and the number of all its occurrences.
+    pub finding: Finding,
+    /// The number of the first one's record.
+    pub seq: u64,
+    /// The direction of the first.
+    pub direction: Option<Direction>,
+    /// The bytes of the first.
+    pub span: Option<Span>,
+    /// Where the first was.
+    pub place: Place,
+    /// Nanoseconds from the connection's first packet to the first.
+    pub elapsed: Option<i64>,
+    /// Findings that follow from it and are not listed.
+    pub consequences: u32,
 }
 
 /// What was carried on one media track.

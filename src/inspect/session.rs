@@ -9,45 +9,53 @@ use crate::proto::message::{Body, Command, Data};
 
 /// What is known of a session.
 #[derive(Debug, Default)]
-pub(super) struct Session {
-    pub(super) app: Option<String>,
-    pub(super) tc_url: Option<String>,
-    pub(super) stream_name: Option<String>,
-    pub(super) client_software: Option<String>,
-    pub(super) server_software: Option<String>,
+pub(crate) struct Session {
+    pub(crate) app: Option<String>,
+    pub(crate) tc_url: Option<String>,
+    pub(crate) stream_name: Option<String>,
+    pub(crate) client_software: Option<String>,
+    pub(crate) server_software: Option<String>,
     /// Calls without an answer yet, by their direction and the bits of their transaction id.
     calls: HashMap<(Direction, u64), Call>,
     /// Whether a call was not remembered.
     pub(super) crossed: bool,
 }
 
+/// A call that waits for its answer, or has just got it.
 #[derive(Debug)]
-struct Call {
-    seq: u64,
-    connect: bool,
+pub(crate) struct Call {
+    /// The record that shows it.
+    pub(crate) seq: u64,
+    /// The procedure, cut to 32 bytes.
+    pub(crate) name: String,
+    /// Nanoseconds since the connection's first packet.
+    pub(crate) at: Option<i64>,
 }
+
+/// Bytes kept of a procedure's name: those of the defined ones have at most 21.
+const NAME: usize = 32;
 
 /// The longest text kept of what a peer says.
 const LONGEST: usize = 4096;
 
 impl Session {
-    /// Learns from a message that will have the number `seq`; gives the `seq` of the call that it answers. `full`:
+    /// Learns from a message that will have the number `seq` and came at `at`; gives the call that it answers. `full`:
     /// nothing more is to be remembered.
     pub(super) fn apply(
         &mut self,
         direction: Direction,
         body: &Body,
-        seq: u64,
+        (seq, at): (u64, Option<i64>),
         full: bool,
         limits: &Limits,
-    ) -> Option<u64> {
+    ) -> Option<Call> {
         match body {
             Body::Command(command) if full => {
                 let id = command.transaction_id.filter(|_| is_answer(command.name()))?;
-                Some(self.calls.remove(&(direction.reverse(), id.to_bits()))?.seq)
+                self.calls.remove(&(direction.reverse(), id.to_bits()))
             }
             _ if full => None,
-            Body::Command(command) => self.command(direction, command, seq, limits),
+            Body::Command(command) => self.command(direction, command, (seq, at), limits),
             Body::Data(data) => {
                 self.metadata(direction, data);
                 None
@@ -60,24 +68,24 @@ impl Session {
         &mut self,
         direction: Direction,
         command: &Command,
-        seq: u64,
+        (seq, at): (u64, Option<i64>),
         limits: &Limits,
-    ) -> Option<u64> {
+    ) -> Option<Call> {
         let name = command.name();
         if is_answer(name) {
             let id = command.transaction_id?;
             let call = self.calls.remove(&(direction.reverse(), id.to_bits()))?;
-            if call.connect && name == "_result" {
+            if call.name == "connect" && name == "_result" {
                 self.connected(command);
             }
-            return Some(call.seq);
+            return Some(call);
         }
         if let Some(id) = command.transaction_id
             && id != 0.0
         {
             let key = (direction, id.to_bits());
             if self.calls.len() < limits.pending_calls || self.calls.contains_key(&key) {
-                self.calls.insert(key, Call { seq, connect: name == "connect" });
+                self.calls.insert(key, Call { seq, name: cut(name, NAME), at });
             } else {
                 self.crossed = true;
             }
@@ -102,9 +110,17 @@ impl Session {
         None
     }
 
+    /// Calls that have no answer, with their directions and transaction ids, the earliest first.
+    pub(crate) fn unanswered(&self) -> Vec<(Direction, f64, &Call)> {
+        let each = self.calls.iter().map(|(key, call)| (key.0, f64::from_bits(key.1), call));
+        let mut calls: Vec<_> = each.collect();
+        calls.sort_by_key(|(_, _, call)| call.seq);
+        calls
+    }
+
     /// About how many bytes are remembered.
     pub(super) fn memory(&self) -> usize {
-        const CALL: usize = size_of::<((Direction, u64), Call)>() + 1;
+        const CALL: usize = size_of::<((Direction, u64), Call)>() + 1 + NAME;
         let texts = [
             &self.app,
             &self.tc_url,
@@ -140,7 +156,11 @@ fn text(object: &Value, key: &str) -> Option<String> {
 }
 
 fn short(text: &str) -> String {
-    let mut end = text.len().min(LONGEST);
+    cut(text, LONGEST)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

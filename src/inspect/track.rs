@@ -1,5 +1,6 @@
 //! Counters of each media track: what the summary says of it.
 
+use super::pace::{self, Frame, LATE, Marks, Pace};
 use super::record::{Codec, Interval, Media, Track};
 use crate::Limits;
 use crate::proto::Direction;
@@ -13,18 +14,26 @@ use crate::proto::message::{
 
 /// The tracks of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Tracks {
+pub(crate) struct Tracks {
     counters: Vec<Counter>,
     /// The one counted last: the next message is often of the same.
     last: usize,
     /// Whether a message was not counted.
     pub(super) crossed: bool,
+    /// What the latest message was.
+    pub(super) frame: Frame,
+    /// The same for each track of a message with several.
+    pub(super) frames: Vec<Frame>,
+    /// The latest time of each direction's media, and its message stream: tracks are to come interleaved.
+    newest: [(u32, u32); 2],
 }
 
 /// One track with what is needed to go on counting.
 #[derive(Debug)]
-struct Counter {
-    track: Track,
+pub(crate) struct Counter {
+    pub(crate) track: Track,
+    /// The pace of its frames.
+    pub(crate) pace: Pace,
     keyframe_at: Option<u64>,
     /// The sum of the intervals between key frames, seconds, and their number.
     intervals: (f64, u64),
@@ -52,31 +61,49 @@ impl Tracks {
         direction: Direction,
         raw: &chunk::Message<'_>,
         body: &mut Body,
+        at: Option<i64>,
         limits: &Limits,
     ) {
         let key =
             |media| Key { direction, message_stream_id: raw.message_stream_id, media, track: 0 };
         match body {
             Body::Audio(audio) if audio.tracks.is_empty() => {
+                self.frame.marks = Marks::default();
                 if let Some(counter) = self.find(key(Media::Audio), raw, limits) {
+                    let marks = pace::audio(audio, &counter.track, raw);
                     counter.message(raw.timestamp, u64::from(raw.length));
                     if let Some(codec) = own_description(audio.codec, audio.packet_type) {
                         let data = data(raw, raw.length as usize - audio.data_length);
                         audio.config = counter.describe(codec, audio.channels, data);
                     }
                     counter.audio(audio);
+                    let frame = counter.pace.frame(raw, raw.length, marks, at);
+                    self.framed(frame, direction, raw);
                 }
             }
             Body::Video(video) if video.tracks.is_empty() => {
+                self.frame.marks = Marks::default();
                 if let Some(counter) = self.find(key(Media::Video), raw, limits) {
+                    let marks = pace::video(video, &counter.track, raw);
                     counter.message(raw.timestamp, u64::from(raw.length));
                     counter.video(video, raw, raw.length as usize - video.data_length);
+                    let mut frame = counter.pace.frame(raw, raw.length, marks, at);
+                    frame.composition_time = video.composition_time;
+                    self.framed(frame, direction, raw);
                 }
             }
             Body::Audio(audio) => {
+                self.frames.clear();
                 for inner in &mut audio.tracks {
                     let key = Key { track: inner.track, ..key(Media::Audio) };
                     if let Some(counter) = self.find(key, raw, limits) {
+                        let parts = Audio {
+                            codec: inner.codec,
+                            packet_type: audio.packet_type,
+                            data_length: inner.data_length,
+                            ..Audio::EMPTY
+                        };
+                        let marks = pace::audio(&parts, &counter.track, raw) | Marks::MULTITRACK;
                         counter.message(raw.timestamp, inner.data_length as u64);
                         if let Some(codec) = own_description(inner.codec, audio.packet_type) {
                             inner.config =
@@ -88,22 +115,35 @@ impl Tracks {
                             config: inner.config.clone(),
                             ..Audio::default()
                         });
+                        let frame = counter.pace.frame(raw, inner.data_length as u32, marks, at);
+                        self.framed(frame, direction, raw);
+                        self.frames.push(self.frame);
                     }
                 }
             }
             Body::Video(video) => {
+                self.frames.clear();
                 for inner in &video.tracks {
                     let key = Key { track: inner.track, ..key(Media::Video) };
                     if let Some(counter) = self.find(key, raw, limits) {
-                        counter.message(raw.timestamp, inner.data_length as u64);
                         let inner_video = Video {
                             codec: inner.codec,
                             packet_type: video.packet_type,
                             frame_type: video.frame_type,
+                            composition_time: inner.composition_time,
                             config: inner.config.clone(),
+                            data_length: inner.data_length,
                             ..Video::default()
                         };
+                        let marks =
+                            pace::video(&inner_video, &counter.track, raw) | Marks::MULTITRACK;
+                        counter.message(raw.timestamp, inner.data_length as u64);
                         counter.video(&inner_video, raw, inner.data_offset);
+                        let mut frame =
+                            counter.pace.frame(raw, inner.data_length as u32, marks, at);
+                        frame.composition_time = inner.composition_time;
+                        self.framed(frame, direction, raw);
+                        self.frames.push(self.frame);
                     }
                 }
             }
@@ -115,6 +155,33 @@ impl Tracks {
             }
             _ => {}
         }
+    }
+
+    /// The latest frame is this, of the track that was found last.
+    #[inline]
+    fn framed(&mut self, mut frame: Frame, direction: Direction, raw: &chunk::Message<'_>) {
+        frame.track = self.last;
+        let (stream, newest) = &mut self.newest[direction.index()];
+        let behind = newest.wrapping_sub(raw.timestamp) as i32;
+        if *stream != raw.message_stream_id || behind < 0 {
+            (*stream, *newest) = (raw.message_stream_id, raw.timestamp);
+        } else if frame.marks.has(Marks::CODED) {
+            frame.behind = behind.unsigned_abs();
+            if behind > LATE {
+                frame.marks |= Marks::LATE;
+            }
+        }
+        self.frame = frame;
+    }
+
+    /// The tracks, in order of appearance.
+    pub(crate) fn all(&self) -> &[Counter] {
+        &self.counters
+    }
+
+    /// The track of a frame.
+    pub(crate) fn of(&self, frame: &Frame) -> Option<&Counter> {
+        self.counters.get(frame.track)
     }
 
     /// What the frames of a message are made of, one for each of its tracks. Sequence headers are learned from.
@@ -229,6 +296,7 @@ impl Counter {
                 keyframes: 0,
                 keyframe_interval: None,
             },
+            pace: Pace::default(),
             keyframe_at: None,
             intervals: (0.0, 0),
             described: None,
@@ -377,7 +445,7 @@ fn data<'a>(raw: &chunk::Message<'a>, offset: usize) -> &'a [u8] {
 }
 
 /// Whether a packet is a frame.
-const fn is_coded(packet: VideoPacketType) -> bool {
+pub(super) const fn is_coded(packet: VideoPacketType) -> bool {
     use VideoPacketType::{CodedFrames, CodedFramesX, Raw};
     matches!(packet, CodedFrames | CodedFramesX | Raw)
 }

@@ -91,6 +91,12 @@ pub enum Traffic<'a> {
         /// How.
         how: CloseKind,
     },
+    /// Time has passed, and nothing came of which this would be a part. Live sources say so about once a second, so that
+    /// silence is reported while it lasts.
+    Tick {
+        /// When it is.
+        place: Place,
+    },
     /// The source itself is in trouble: a truncated file, an unknown link type.
     Trouble {
         /// The connection that it concerns, where it is one.

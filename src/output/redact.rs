@@ -5,10 +5,11 @@
 //! masked where it stands as a word of its own.
 
 use core::ops::Range;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::inspect::{Event, FlowId, MessageRecord, Record, Summary};
+use crate::inspect::{Event, Finding, FlowId, MessageRecord, Record, Summary};
 use crate::proto::amf::{External, Text, Value};
 use crate::proto::bitstream::{Bitstream, Content};
 use crate::proto::fault::Fault;
@@ -75,13 +76,22 @@ impl Redactor {
                 _ if self.unshown || self.held == 0 => next(record),
                 _ => self.payload(record, &message, next),
             },
-            Event::Summary(summary) => {
-                if let Some(connection) = record.connection
-                    && let Some(secrets) = self.secrets.remove(&connection)
-                {
-                    self.held -= secrets.iter().map(String::len).sum::<usize>();
+            Event::Finding(finding) => {
+                let known = self.secrets.get(&record.connection.unwrap_or(0));
+                match mask_quoted(&finding.message, known.map_or(&[], Vec::as_slice)) {
+                    Some(message) => {
+                        let finding = Finding { message, ..finding.clone() };
+                        next(&Record { event: Event::Finding(&finding), ..*record });
+                    }
+                    None => next(record),
                 }
-                let summary = mask_summary(summary);
+            }
+            Event::Summary(summary) => {
+                let known =
+                    record.connection.and_then(|connection| self.secrets.remove(&connection));
+                let known = known.unwrap_or_default();
+                self.held -= known.iter().map(String::len).sum::<usize>();
+                let summary = mask_summary(summary, &known);
                 next(&Record { event: Event::Summary(&summary), ..*record });
             }
             _ => next(record),
@@ -488,7 +498,29 @@ fn secret_ranges(payload: &[u8], secrets: &[String]) -> Vec<Range<usize>> {
     ranges
 }
 
-fn mask_summary(summary: &Summary) -> Summary {
+/// The sentence of a finding with its secrets masked; `None` where it has none. What a peer sent stands in quotes there,
+/// and all else is our own words.
+fn mask_quoted(text: &str, known: &[String]) -> Option<String> {
+    if !text.contains('"') {
+        return None;
+    }
+    let mut masked = false;
+    let parts = text.split('"').enumerate().map(|(index, part)| {
+        let found = (index % 2 == 1).then(|| mask_text(part, known, &mut Vec::new())).flatten();
+        masked |= found.is_some();
+        found.map_or(Cow::Borrowed(part), Cow::Owned)
+    });
+    let text = parts.collect::<Vec<_>>().join("\"");
+    masked.then_some(text)
+}
+
+fn mask_summary(summary: &Summary, known: &[String]) -> Summary {
+    let mut findings_list = summary.findings_list.clone();
+    for listed in &mut findings_list {
+        if let Some(message) = mask_quoted(&listed.finding.message, known) {
+            listed.finding.message = message;
+        }
+    }
     let url = |text: &Option<String>| {
         text.as_ref()
             .map(|text| mask_text(text, &[], &mut Vec::new()).unwrap_or_else(|| text.clone()))
@@ -497,6 +529,7 @@ fn mask_summary(summary: &Summary) -> Summary {
         app: url(&summary.app),
         tc_url: url(&summary.tc_url),
         stream_name: summary.stream_name.as_deref().map(mask),
+        findings_list,
         ..summary.clone()
     }
 }
@@ -517,6 +550,18 @@ mod tests {
         ] {
             assert_eq!(mask(secret), shown, "{secret}");
         }
+    }
+
+    #[test]
+    fn findings_are_masked_where_they_quote() {
+        let known = ["chunk".to_owned()];
+        let shown = |text: &str| mask_quoted(text, &known);
+        assert_eq!(shown("a chunk is long"), None);
+        assert_eq!(shown("the app \"live\" has a chunk"), None);
+        let masked = format!("stream \"{}\", a chunk of \"x\"", mask("chunk"));
+        assert_eq!(shown("stream \"chunk\", a chunk of \"x\""), Some(masked));
+        let masked = format!("tcUrl \"rtmp://h/a?key={}\"", mask("12345678"));
+        assert_eq!(shown("tcUrl \"rtmp://h/a?key=12345678\""), Some(masked));
     }
 
     #[test]

@@ -108,6 +108,7 @@ pub(crate) fn decode_to_lines(paths: &[&Path], options: &Options) -> String {
         chunks: options.chunks,
         whole_media: options.payload != Form::None,
         bitstream: options.bitstream,
+        ..inspect::Options::default()
     };
     let mut inspector = Inspector::new(inspection, options.limits.clone());
     let mut captures = Captures::new(options.choice.clone(), &options.limits);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rtmpctl::Limits;
+use rtmpctl::inspect::rules::Confidence;
 use rtmpctl::inspect::{
     CloseKind, Closed, ClosedBy, Codec, Event, Finding, Gap, GapCause, Handshake, HandshakeFields,
-    Interval, Media, MessageRecord, Opened, Place, Record, Severity, Step, Summary, Track,
+    Interval, Listed, Media, MessageRecord, Opened, Place, Record, Severity, Step, Summary, Track,
     Transport,
 };
 use rtmpctl::output::json::Writer;
@@ -248,7 +249,45 @@ fn chunks(lines: &mut Lines) {
     }
 }
 
+/// Findings as summaries have them, with and without what they may leave out.
+fn listed() -> Vec<Listed> {
+    let least = Listed {
+        finding: Finding::new("hs.x", Severity::Error, "One."),
+        seq: 3,
+        direction: None,
+        span: None,
+        place: Place::default(),
+        elapsed: None,
+        consequences: 0,
+    };
+    let finding = Finding {
+        confidence: Some(Confidence::Hint),
+        fix: Some("Do \"this\".".to_owned()),
+        count: u32::MAX,
+        ..Finding::new("chunk.made-up", Severity::Info, "Two.").spec("RTMP 1.0 §5").about(2)
+    };
+    let full = Listed {
+        finding,
+        direction: Some(Direction::ServerToClient),
+        span: Some(Span { start: 1, end: u64::MAX }),
+        place: PLACE,
+        elapsed: Some(1_500_000_000),
+        consequences: 7,
+        ..least.clone()
+    };
+    vec![least, full]
+}
+
 fn findings_and_gaps(lines: &mut Lines) {
+    for confidence in [Confidence::Certain, Confidence::Likely, Confidence::Hint] {
+        let finding = Finding {
+            confidence: Some(confidence),
+            fix: Some("Do this.".to_owned()),
+            cause: Some(0),
+            ..Finding::new("hs.x", Severity::Warning, "One.")
+        };
+        lines.bytes(Event::Finding(&finding));
+    }
     let finding = Finding::new("chunk.made-up", Severity::Info, "One \"sentence\".\u{9b}");
     lines.whole(Event::Finding(&finding));
     for severity in [Severity::Info, Severity::Warning, Severity::Error] {
@@ -1039,6 +1078,7 @@ fn summaries(lines: &mut Lines) {
             messages: [[0; Kind::ALL.len()]; 2],
             tracks: Vec::new(),
             findings: [0; 3],
+            findings_list: Vec::new(),
             gaps: (0, 0),
         };
         lines.whole(Event::Summary(&bare));
@@ -1070,6 +1110,7 @@ fn summaries(lines: &mut Lines) {
             messages: [[1; Kind::ALL.len()], [2; Kind::ALL.len()]],
             tracks: tracks.clone(),
             findings: [1, 2, 3],
+            findings_list: listed(),
             gaps: (1, 2),
             ..bare
         }));

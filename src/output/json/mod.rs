@@ -5,9 +5,12 @@
 
 mod amf;
 mod bitstream;
+mod finding;
 mod line;
 mod media;
 mod summary;
+
+pub use finding::write_rule;
 
 use amf::{write_command, write_data, write_shared_object};
 use line::{Line, key, number, text};
@@ -184,21 +187,15 @@ impl Writer {
                     None => line.raw(b"\"resumed_at\":null,"),
                 }
             }
-            Event::Finding(finding) => {
-                line.text("code", finding.code);
-                line.text("severity", finding.severity.as_str());
-                line.string("message", &finding.message);
-                if let Some(spec) = finding.spec {
-                    line.string("spec", spec);
-                }
-                line.maybe("about", finding.about);
-                line.number("count", u64::from(finding.count));
-            }
+            Event::Finding(finding) => finding::write_finding(line, finding),
             Event::Closed(closed) => {
                 line.text("by", closed.by.as_str());
                 line.text("how", closed.how.as_str());
             }
-            Event::Summary(summary) => write_summary(line, summary),
+            Event::Summary(summary) => {
+                write_summary(line, summary);
+                self.findings(line, &summary.findings_list);
+            }
         }
     }
 

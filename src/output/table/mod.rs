@@ -104,11 +104,7 @@ impl Writer {
             return;
         }
         let paint = match &record.event {
-            Event::Finding(finding) => match finding.severity {
-                Severity::Error => Paint::Error,
-                Severity::Warning => Paint::Warning,
-                Severity::Info => Paint::Info,
-            },
+            Event::Finding(finding) => Paint::of_severity(finding.severity),
             Event::Gap(_) => Paint::Warning,
             Event::Message(message) if message.malformed.is_some() => Paint::Error,
             _ => Paint::of(record.direction),
@@ -159,6 +155,14 @@ impl Writer {
 }
 
 impl Paint {
+    const fn of_severity(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Self::Error,
+            Severity::Warning => Self::Warning,
+            Severity::Info => Self::Info,
+        }
+    }
+
     const fn of(direction: Option<Direction>) -> Self {
         match direction {
             Some(Direction::ClientToServer) => Self::ClientToServer,

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use super::super::escape;
 use super::row::{self, Paint};
 use super::{Style, words};
-use crate::inspect::{Codec, FlowId, Media, Summary, Track};
+use crate::inspect::{Codec, FlowId, Listed, Media, Severity, Summary, Track};
 use crate::proto::Direction;
 use crate::proto::message::Kind;
 
@@ -19,6 +19,9 @@ pub(super) fn push(out: &mut Vec<u8>, connection: FlowId, summary: &Summary, sty
     push_facts(out, summary, style);
     if !summary.tracks.is_empty() {
         push_tracks(out, &summary.tracks, style);
+    }
+    for listed in &summary.findings_list {
+        push_finding(out, listed, style);
     }
     out.push(b'\n');
 }
@@ -151,6 +154,35 @@ fn push_tracks(out: &mut Vec<u8>, tracks: &[Track], style: Style) {
         ]);
     }
     finish(out, &table);
+}
+
+/// A finding with the place of its first occurrence, and what to do about it.
+fn push_finding(out: &mut Vec<u8>, listed: &Listed, style: Style) {
+    let finding = &listed.finding;
+    let mut line = format!("{:7}  {}: ", finding.severity.as_str(), finding.code);
+    escape::push_escaped(&mut line, &finding.message);
+    let mut places = Vec::new();
+    if finding.count > 1 {
+        places.push(format!("{} times, first", finding.count));
+    }
+    places.extend(listed.direction.map(|direction| direction.as_str().to_owned()));
+    places.extend(listed.span.map(|span| format!("byte {}", span.start)));
+    places.extend(listed.place.frame.map(|frame| format!("frame {frame}")));
+    places.extend(listed.elapsed.map(|elapsed| format!("{:.3} s", elapsed as f64 / 1e9)));
+    if listed.consequences > 0 {
+        let what = words::plural(u64::from(listed.consequences), "finding");
+        places.push(format!("{what} followed from it"));
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(line, " [{}]", places.join(", "));
+    row::push_line(out, &line, Paint::of_severity(finding.severity), style);
+    if finding.severity > Severity::Info
+        && let Some(fix) = finding.fix()
+    {
+        let mut line = "         ".to_owned();
+        escape::push_escaped(&mut line, fix);
+        row::push_line(out, &line, Paint::Plain, style);
+    }
 }
 
 fn format_of(track: &Track) -> String {

@@ -122,6 +122,9 @@ pub(super) fn of(record: &Record<'_>) -> String {
             if finding.count > 1 {
                 let _ = write!(text, " (time {})", finding.count);
             }
+            if let Some(cause) = finding.cause {
+                let _ = write!(text, " (follows from record {cause})");
+            }
         }
         Event::Closed(closed) => {
             let _ = write!(text, "by {} ({})", closed.by.as_str(), closed.how.as_str());

@@ -1,0 +1,173 @@
+//! Chunks and messages that cannot be read as they should. The reader of a direction reports these.
+
+use super::{Confidence, Rule, Severity};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "aggregate.back-pointer",
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: "A back pointer inside an aggregate message is wrong",
+        meaning: "Behind each message inside an aggregate stands its size, header included, as behind each tag of an \
+                  FLV file. This one says another size. Reading goes forward by the sizes in the headers, so nothing \
+                  is lost unless these are wrong too.",
+        breaks_on: "Receivers that walk an aggregate backwards, or check it; those that write it to an FLV file as it \
+                    is.",
+        fix: "Write 11 bytes of header plus the length of the payload behind each inner message.",
+        spec: Some("RTMP 1.0 §7.1.6"),
+    },
+    Rule {
+        code: "chunk.abort",
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: "An unfinished message was aborted",
+        meaning: "The sender gave up a message in the middle with an Abort message, and its receiver drops the part \
+                  that it has. This is legal, but almost no sender does it.",
+        breaks_on: "Servers and clients that ignore Abort: they go on waiting for the rest of the message and take \
+                    the next one for it (bluenviron/mediamtx#4673 is about support for it).",
+        fix: "Send messages to their end; drop frames before their first chunk is written.",
+        spec: Some("RTMP 1.0 §5.4.2"),
+    },
+    Rule {
+        code: "chunk.csid-long-form",
+        severity: Severity::Info,
+        confidence: Confidence::Certain,
+        title: "A chunk stream id is written in more bytes than it needs",
+        meaning: "Ids up to 63 fit into one byte and ids up to 319 into two. The longer form says the same, so \
+                  nothing is lost but the bytes.",
+        breaks_on: "Receivers that tell chunk streams apart by the raw bytes of the header; peers with weak support \
+                    for ids from 64 on (HaishinKit/HaishinKit.swift#319, gwuhaolin/livego#51) meet the same forms.",
+        fix: "Write each id in the shortest form that holds it.",
+        spec: Some("RTMP 1.0 §5.3.1.1"),
+    },
+    Rule {
+        code: "chunk.ext-ts-missing-t3",
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: "Format 3 chunks do not repeat the extended timestamp",
+        meaning: "Once a timestamp or delta needs more than 24 bits, each format 3 chunk of the message is to repeat \
+                  the extended timestamp field. This sender leaves it out, so that a receiver which follows the \
+                  specification swallows four bytes of payload per chunk. Reading goes on here because the \
+                  repetition is looked for and not assumed.",
+        breaks_on: "Receivers that always skip four bytes: streams break when timestamps pass 16,777,215 ms, 4 h 39 \
+                    min and 37 s after zero (obsproject/obs-studio#10097, ossrs/srs#4365, \
+                    KallDrexx/rust-media-libs#15).",
+        fix: "Repeat the field in every format 3 chunk of such a message. As a stopgap, restart the stream before \
+              the boundary, or announce chunks so large that messages are not split.",
+        spec: Some("RTMP 1.0 §5.3.1.3"),
+    },
+    Rule {
+        code: "chunk.fmt0-mid-message",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "A new message header inside an unfinished message",
+        meaning: "A chunk with a header of format 0, 1 or 2 came on a chunk stream whose last message still lacked \
+                  bytes; those have to come in format 3 chunks. The unfinished message is dropped and a new one \
+                  begins. Where many occur, the chunk size in force on the two sides differs.",
+        breaks_on: "Servers that close the connection on it, SRS among them, and those that append the new payload \
+                    to the old one (zenomt/rtmfp-cpp#19).",
+        fix: "Finish each message, or send Abort, before the next one on the same chunk stream; check that a new \
+              chunk size takes effect right behind its Set Chunk Size.",
+        spec: Some("RTMP 1.0 §5.3.1"),
+    },
+    Rule {
+        code: "chunk.fresh-fmt1",
+        severity: Severity::Info,
+        confidence: Confidence::Certain,
+        title: "A chunk stream begins with a format 1 header",
+        meaning: "A format 1 header takes its message stream id from the header before it, and there is none. Zero \
+                  is assumed, and the timestamp delta counts from zero. librtmp sends its ping answers in this way.",
+        breaks_on: "Strict receivers that want format 0 first; SRS has an exception for it in its source.",
+        fix: "Begin each chunk stream with a format 0 header.",
+        spec: Some("RTMP 1.0 §5.3.1.2.1"),
+    },
+    Rule {
+        code: "chunk.resynced",
+        severity: Severity::Warning,
+        confidence: Confidence::Likely,
+        title: "The chunk framing was found again",
+        meaning: "After missing or unreadable bytes, decoding goes on at a place where the headers that follow \
+                  prove each other. What lies between is skipped and its messages are lost to the analysis. \
+                  Timestamps may be uncertain until the next format 0 header of their chunk stream.",
+        breaks_on: "Nobody where the capture is what lacks the bytes. A real receiver cannot do this: where the \
+                    bytes were sent like that, it fails at the first of them.",
+        fix: "Look at the gap or the lost framing reported before it: that is the cause.",
+        spec: None,
+    },
+    Rule {
+        code: "chunk.size-invalid",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "Set Chunk Size announces a size that is not allowed",
+        meaning: "A chunk size is between 1 and 2,147,483,647 bytes; the top bit has to be zero. A size of 0 is \
+                  ignored here, and a top bit is dropped.",
+        breaks_on: "Most receivers: they close the connection, divide by zero, or take the number for negative \
+                    (ossrs/srs#160, ossrs/srs#541, Red5/red5-server#379).",
+        fix: "Announce a size from 128 up to 65,536; 4,096 is what most senders use.",
+        spec: Some("RTMP 1.0 §5.4.1"),
+    },
+    Rule {
+        code: "chunk.sync-lost",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "The bytes are no chunk header any more",
+        meaning: "The next chunk should begin here, but what is there continues nothing or would be an impossible \
+                  message. Usually the sender split a message at another size than it announced, a receiver's \
+                  view of the extended timestamp differs, or the bytes were damaged on their way. The next \
+                  header is searched for.",
+        breaks_on: "Every receiver: the connection fails here, often with an error about an unknown message type or \
+                    a message that is too large (ossrs/srs#1006, sallar/mac-local-rtmp-server#28).",
+        fix: "Look at what came right before: a Set Chunk Size, the first timestamp above 16,777,215, or the first \
+              message longer than a chunk.",
+        spec: Some("RTMP 1.0 §5.3.1"),
+    },
+    Rule {
+        code: "chunk.type-unknown",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "A message type that RTMP does not define",
+        meaning: "The message has a type id outside the defined ones (1 to 6, 8, 9, 15 to 20 and 22). It is framed \
+                  correctly, but its content means nothing. It is often the first sign that sender and receiver \
+                  disagree about the chunk framing.",
+        breaks_on: "Servers that close the connection on it (bluenviron/mediamtx#4006, \
+                    josephnhtam/live-streaming-server-net#97); others ignore it.",
+        fix: "Check what the sender wrote before it; send private data as a data message (type 18).",
+        spec: Some("RTMP 1.0 §5.4"),
+    },
+    Rule {
+        code: "chunk.unfinished",
+        severity: Severity::Info,
+        confidence: Confidence::Certain,
+        title: "A direction ends inside a message",
+        meaning: "The connection or the capture ended before the last message, or the last chunk header, was \
+                  complete. What was there of it is not shown as a message.",
+        breaks_on: "The last frame is lost to the receiver; one that keeps the partial frame may stop on it.",
+        fix: "Nothing where the capture was stopped. Else let the sender finish its messages and send deleteStream \
+              before it closes.",
+        spec: None,
+    },
+    Rule {
+        code: "chunk.unreadable",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "No chunk header was found again",
+        meaning: "The framing was lost, or the capture begins inside the connection, and no place up to the end of \
+                  the direction proved to be a chunk header. Those bytes are counted but not decoded.",
+        breaks_on: "The analysis; where the bytes were sent like that, every receiver.",
+        fix: "Capture more of the connection, best from its start. If it is encrypted or not RTMP, choose the right \
+              port.",
+        spec: None,
+    },
+    Rule {
+        code: "message.malformed",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "The body of a message cannot be read",
+        meaning: "The message is framed correctly, but its content ends too early or breaks the rules of its \
+                  format. The record shows what could be read, and `malformed` says where and why it ended.",
+        breaks_on: "It depends on the message: strict servers close the connection, others ignore the message; a \
+                    broken sequence header makes the track undecodable.",
+        fix: "Look at the offset and reason in the record, with --payload hex for its bytes, and correct the sender.",
+        spec: None,
+    },
+];

@@ -1,0 +1,42 @@
+//! What a user may change about the judgement.
+
+use super::super::Severity;
+
+/// How to judge.
+///
+/// The default judges by every rule, with the severities of the registry and the numbers of [`Thresholds`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// Report only what the decoding itself has to say: losses, gaps, limits, damage.
+    pub off: bool,
+    /// Severities that replace those of the registry and of the finding, by code; `None` silences the rule: its
+    /// findings are neither reported nor counted.
+    pub severities: Vec<(&'static str, Option<Severity>)>,
+    /// The numbers that rules measure against.
+    pub thresholds: Thresholds,
+}
+
+impl Settings {
+    /// The severity that a finding is reported with; `None` where it is not to be reported.
+    #[must_use]
+    pub fn severity(&self, code: &str, severity: Severity) -> Option<Severity> {
+        self.severities.iter().find(|(of, _)| *of == code).map_or(Some(severity), |(_, to)| *to)
+    }
+}
+
+/// Numbers that rules measure against, where a profile may want others. A number that no service cares about is a
+/// constant beside its rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Thresholds {
+    /// Milliseconds between key frames that are too long (default 4,000: what `YouTube`'s checks name).
+    pub longest_gop: u32,
+    /// Milliseconds that a track's time may step beyond one frame (default 500).
+    pub timestamp_jump: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { longest_gop: 4_000, timestamp_jump: 500 }
+    }
+}
