@@ -101,6 +101,7 @@ pub mod capture;
 pub mod cli;
 pub mod inspect;
 mod limits;
+pub mod live;
 pub mod output;
 pub mod proto;
 

@@ -2,6 +2,8 @@
 //!
 //! The worst case of memory and output is a sum of these constants, whatever a peer or a file claims.
 
+use std::time::Duration;
+
 /// The limits under which a run decodes. Crossing one is a named finding, never silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -102,6 +104,14 @@ pub struct Limits {
     pub tls_secrets: usize,
     /// FLV files being written at once (default 256). Streams beyond are refused, and that is said.
     pub recordings: usize,
+    /// Connections open at once of a live command (default 256, `--max-connections`). One more is closed at once.
+    pub connections: usize,
+    /// Time that a client has for its handshake, TLS and RTMP each, and again until its `connect` (default 10 s). A slower
+    /// one is closed, so that silent clients do not use up the places of others.
+    pub handshake_time: Duration,
+    /// Bytes printed of a live command that wait until whoever reads its output takes them (default 8 MiB: about 30,000
+    /// lines of JSON). Over it records are dropped, and how many is said; the connections never wait.
+    pub printed_bytes: usize,
 }
 
 impl Limits {
@@ -172,6 +182,9 @@ impl Default for Limits {
             tls_total: 16 << 20,
             tls_secrets: 131_072,
             recordings: 256,
+            connections: 256,
+            handshake_time: Duration::from_secs(10),
+            printed_bytes: 8 << 20,
         }
     }
 }

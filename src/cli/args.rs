@@ -1,6 +1,12 @@
 //! What was typed, nothing resolved.
 
+mod live;
+mod values;
+
 use std::path::PathBuf;
+
+pub(super) use live::{Listen, Live};
+pub(super) use values::{size, time};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -9,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "rtmpctl", version, about, max_term_width = 100, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit status: 0 done; 1 findings at or above --fail-on; 2 wrong usage, or something could not be \
-                        read or written."
+                        read, opened or written."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -20,6 +26,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Decode captures (pcap and pcapng), FLV files and raw dumps of one direction to the end of the files
     Decode(Box<Decode>),
+    /// Be the RTMP server that an encoder or player connects to, and see what it really does
+    Listen(Box<Listen>),
     /// List the findings that rtmpctl can report, or explain one
     Rules {
         /// The code to explain, e.g. chunk.sync-lost
@@ -205,36 +213,6 @@ pub(super) enum When {
     Never,
 }
 
-/// A size: `512`, `64k`, `10M`, in powers of ten as rates are.
-fn size(typed: &str) -> Result<usize, String> {
-    let (digits, unit) = match typed.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&typed[..at], 1_000),
-        Some((at, 'M')) => (&typed[..at], 1_000_000),
-        Some((at, 'G')) => (&typed[..at], 1_000_000_000),
-        _ => (typed, 1),
-    };
-    let number: usize =
-        digits.parse().map_err(|_| "a number of bytes such as 512, 64k or 10M".to_owned())?;
-    number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
-}
-
 fn kinds() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(crate::output::filter::Names::all())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes() {
-        for (typed, expected) in
-            [("0", 0), ("512", 512), ("64k", 64_000), ("10M", 10_000_000), ("1G", 1_000_000_000)]
-        {
-            assert_eq!(size(typed), Ok(expected));
-        }
-        for typed in ["", "k", "-1", "1.5k", "1kk", "18446744073709551615k"] {
-            assert!(size(typed).is_err(), "{typed}");
-        }
-    }
 }

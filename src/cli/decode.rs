@@ -76,7 +76,7 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
     }
     let Run { mut captures, mut pump, .. } = run;
     captures.finish(&mut |traffic| pump.traffic(&traffic));
-    let code = pump.finish(settings.fail_on)?;
+    let code = pump.finish(settings.fail_on, || false)?;
     report(&captures, decode);
     Ok(if unread { ExitCode::from(TROUBLE) } else { code })
 }

@@ -15,13 +15,19 @@ use crate::capture::file::Paused;
 
 /// Set by the first Ctrl-C or SIGTERM; the second ends the program at once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub(super) struct Stop(Arc<Signalled>);
+
+#[derive(Debug, Default)]
+struct Signalled {
+    set: AtomicBool,
+    told: tokio::sync::Notify,
+}
 
 impl Stop {
     /// Watches the signals from a thread of its own.
     pub(super) fn on_signals() -> Self {
         let stop = Self::default();
-        let set = Arc::clone(&stop.0);
+        let signalled = Arc::clone(&stop.0);
         // Without the thread signals end the program as they always do, which is no reason to fail.
         let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build()
@@ -29,16 +35,22 @@ impl Stop {
                 return;
             };
             let _ = runtime.block_on(watch(|| {
-                if set.swap(true, Ordering::Relaxed) {
+                if signalled.set.swap(true, Ordering::Relaxed) {
                     std::process::exit(INTERRUPTED);
                 }
+                signalled.told.notify_one();
             }));
         });
         stop
     }
 
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.set.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the first signal. Only one task may.
+    pub(super) async fn wait(&self) {
+        self.0.told.notified().await;
     }
 }
 
@@ -380,7 +392,7 @@ mod tests {
     fn a_read_that_waits_ends_when_it_is_told_to_stop() {
         let (sender, blocks) = sync_channel(1);
         let stop = Stop::default();
-        stop.0.store(true, Ordering::Relaxed);
+        stop.0.set.store(true, Ordering::Relaxed);
         let mut pipe = Pipe { blocks, block: Bytes::new(), ended: false, stop };
         assert_eq!(pipe.read(&mut [0; 4]).unwrap(), 0);
         drop(sender);

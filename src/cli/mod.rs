@@ -4,11 +4,15 @@ mod args;
 mod decode;
 mod input;
 mod key_log;
+mod listen;
+mod live;
+mod outlet;
 mod progress;
 mod pump;
 mod recordings;
 mod rules;
 mod settings;
+mod writer;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -73,6 +77,7 @@ fn say(line: &str) {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Decode(decode) => decode::run(&decode),
+        Command::Listen(listen) => listen::run(&listen),
         Command::Rules { code, format } => rules::run(code.as_deref(), format),
         Command::Schema => print(crate::output::schema::SCHEMA.as_bytes()),
         Command::Completions { shell } => {

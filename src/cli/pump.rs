@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::Failure;
 use super::args::{Format, Shared};
+use super::outlet::Outlet;
 use super::recordings::Recordings;
 use super::settings::Settings;
+use super::{Failure, say};
 use crate::Limits;
-use crate::inspect::{Event, Inspector, Record, Severity, Traffic};
+use crate::inspect::{Event, Inspector, Place, Record, Severity, Traffic};
 use crate::output::filter::Filter;
 use crate::output::payload::Form;
 use crate::output::redact::Redactor;
@@ -30,8 +31,8 @@ struct Show {
     printer: Printer,
     /// What is printed but not written yet.
     buffer: Vec<u8>,
-    out: Box<dyn Write>,
-    /// The name of `out`, for messages.
+    outlet: Outlet,
+    /// The name of what is written to, for messages.
     name: String,
     failed: Option<Failure>,
     worst: Option<Severity>,
@@ -56,9 +57,48 @@ impl Pump {
         settings: &Settings,
         limits: &Limits,
     ) -> Result<Self, Failure> {
-        let (out, name): (Box<dyn Write>, _) = match &shared.output {
-            None => (Box::new(io::stdout().lock()), "standard output".to_owned()),
-            Some(path) => (create(path)?, path.display().to_string()),
+        let out: Box<dyn Write> = match &shared.output {
+            None => Box::new(io::stdout().lock()),
+            Some(path) => Box::new(create(path)?),
+        };
+        Self::onto(Outlet::Direct(out), command, source, files, shared, settings, limits)
+    }
+
+    /// The same for live traffic, which does not wait for the output: a thread writes it, and `failed` is called by it
+    /// once the output takes no more.
+    pub(super) fn live(
+        command: &str,
+        source: &[String],
+        shared: &Shared,
+        settings: &Settings,
+        limits: &Limits,
+        failed: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let file = shared.output.as_deref().map(create).transpose()?;
+        let out = || match file {
+            None => Box::new(io::stdout()) as Box<dyn Write>,
+            Some(file) => Box::new(file),
+        };
+        let outlet = Outlet::queued(out, limits.printed_bytes, failed).map_err(|error| {
+            Failure::io("cannot start the thread that writes the output", error)
+        })?;
+        let mut pump = Self::onto(outlet, command, source, Vec::new(), shared, settings, limits)?;
+        pump.flush();
+        Ok(pump)
+    }
+
+    fn onto(
+        outlet: Outlet,
+        command: &str,
+        source: &[String],
+        files: Vec<String>,
+        shared: &Shared,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
+        let name = match &shared.output {
+            None => "standard output".to_owned(),
+            Some(path) => path.display().to_string(),
         };
         let mut buffer = Vec::with_capacity(WRITE + (64 << 10));
         let printer = match settings.format {
@@ -86,7 +126,7 @@ impl Pump {
                 }),
                 printer,
                 buffer,
-                out,
+                outlet,
                 name,
                 failed: None,
                 worst: None,
@@ -97,6 +137,9 @@ impl Pump {
     /// Takes one thing that happened.
     #[inline]
     pub(super) fn traffic(&mut self, traffic: &Traffic<'_>) {
+        if self.show.outlet.is_over() {
+            self.go_on(traffic_place(traffic));
+        }
         let Self { inspector, recordings, show } = self;
         recordings.traffic(traffic);
         inspector.feed(traffic, &mut |record| {
@@ -105,9 +148,44 @@ impl Pump {
         });
     }
 
+    /// The output takes records again after some were dropped: says how many.
+    #[cold]
+    fn go_on(&mut self, place: Place) {
+        let Self { inspector, show, .. } = self;
+        let records = show.outlet.go_on();
+        if records > 0 {
+            inspector.dropped(place, records, &mut |record| show.record(record));
+            let name = &show.name;
+            say(&format!(
+                "rtmpctl: {records} records were dropped, because {name} was not read fast enough"
+            ));
+        }
+    }
+
+    /// Time has passed although nothing may have happened: it is `now`, nanoseconds since the Unix epoch.
+    pub(super) fn tick(&mut self, now: i64) {
+        if self.show.outlet.is_over() {
+            self.go_on(Place { at: Some(now), frame: None, file: None });
+        }
+        if let Printer::Table(table) = &mut self.show.printer {
+            table.tick(&mut self.show.buffer, now);
+        }
+    }
+
+    /// Whether there is something that only a [`tick`](Self::tick) brings out.
+    pub(super) fn awaits_tick(&self) -> bool {
+        self.show.outlet.has_dropped()
+            || matches!(&self.show.printer, Printer::Table(table) if table.is_folding())
+    }
+
+    /// Whether something is printed and not written.
+    pub(super) const fn has_output(&self) -> bool {
+        !self.show.buffer.is_empty()
+    }
+
     /// Whether printing has failed, so that going on is pointless.
-    pub(super) const fn has_failed(&self) -> bool {
-        self.show.failed.is_some()
+    pub(super) fn has_failed(&self) -> bool {
+        self.show.failed.is_some() || self.show.outlet.is_broken()
     }
 
     /// Writes what is printed: the input is about to wait, or over.
@@ -115,13 +193,33 @@ impl Pump {
         self.show.write();
     }
 
-    /// Ends the run: 1 where a finding of `fail_on` or worse was reported.
-    pub(super) fn finish(mut self, fail_on: Option<Severity>) -> Result<ExitCode, Failure> {
+    /// Ends the run: 1 where a finding of `fail_on` or worse was reported. An output that takes nothing is waited for
+    /// until `hurry` says otherwise, and then a little.
+    pub(super) fn finish(
+        mut self,
+        fail_on: Option<Severity>,
+        hurry: impl Fn() -> bool,
+    ) -> Result<ExitCode, Failure> {
         if let Printer::Table(table) = &mut self.show.printer {
             table.finish(&mut self.show.buffer);
         }
+        if self.show.outlet.has_dropped() {
+            self.show.outlet.overflow();
+            self.go_on(Place::default());
+        }
         self.show.write();
         let recorded = self.recordings.finish();
+        match self.show.outlet.finish(hurry) {
+            Ok(0) => {}
+            Ok(bytes) => say(&format!(
+                "rtmpctl: {bytes} bytes of output were not written, because {} took none",
+                self.show.name
+            )),
+            Err(error) => {
+                self.show.failed =
+                    Some(Failure::io(format!("cannot write to {}", self.show.name), error));
+            }
+        }
         if let Some(failure) = self.show.failed {
             return Err(failure);
         }
@@ -140,7 +238,7 @@ impl Show {
         if let Event::Finding(finding) = record.event {
             self.worst = self.worst.max(Some(finding.severity));
         }
-        if !self.filter.keeps(record) {
+        if !self.filter.keeps(record) || self.outlet.drops(self.buffer.len()) {
             // What is not shown names secrets all the same, which other records may repeat.
             if let Some(redactor) = &mut self.redactor {
                 redactor.pass(record, &mut |_| {});
@@ -164,7 +262,7 @@ impl Show {
     fn write(&mut self) {
         if self.failed.is_none()
             && !self.buffer.is_empty()
-            && let Err(error) = self.out.write_all(&self.buffer).and_then(|()| self.out.flush())
+            && let Err(error) = self.outlet.write(&mut self.buffer)
         {
             self.failed = Some(Failure::io(format!("cannot write to {}", self.name), error));
         }
@@ -172,9 +270,21 @@ impl Show {
     }
 }
 
+const fn traffic_place(traffic: &Traffic<'_>) -> Place {
+    match traffic {
+        Traffic::Opened { place, .. }
+        | Traffic::Bytes { place, .. }
+        | Traffic::Message { place, .. }
+        | Traffic::Gap { place, .. }
+        | Traffic::Ended { place, .. }
+        | Traffic::Closed { place, .. }
+        | Traffic::Tick { place }
+        | Traffic::Trouble { place, .. } => *place,
+    }
+}
+
 /// Creates an output file, which may be there already.
-fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
-    let file = File::create(path)
-        .map_err(|error| Failure::io(format!("cannot write {}", path.display()), error))?;
-    Ok(Box::new(file))
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path)
+        .map_err(|error| Failure::io(format!("cannot write {}", path.display()), error))
 }

@@ -25,8 +25,8 @@ pub use finding::{Finding, Severity};
 pub(crate) use notes::proxy_prefix;
 pub(crate) use record::inner;
 pub use record::{
-    Closed, Codec, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Listed, Media,
-    MessageRecord, Record, Step, Summary, Track,
+    Closed, Codec, Dropped, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Listed,
+    Media, MessageRecord, Record, Step, Summary, Track,
 };
 pub use resync::{Framing, framing};
 pub use traffic::{
@@ -162,7 +162,7 @@ impl Inspector {
             }
             Traffic::Trouble { flow: Some(flow), place, .. } => (flow, place),
             Traffic::Trouble { flow: None, place, ref finding } => {
-                self.announce(place, finding, out);
+                self.announce_finding(place, finding, out);
                 return;
             }
         };
@@ -223,11 +223,26 @@ impl Inspector {
         }
     }
 
-    /// A finding about the input as a whole.
-    fn announce(&mut self, place: Place, finding: &Finding, out: &mut dyn FnMut(&Record<'_>)) {
+    /// Says that records were handed out before and got lost on the way to the output.
+    pub fn dropped(&mut self, place: Place, records: u64, out: &mut dyn FnMut(&Record<'_>)) {
+        self.announce(place, Event::Dropped(Dropped { records }), out);
+    }
+
+    /// A finding about the input as a whole, unless the settings silence it.
+    fn announce_finding(
+        &mut self,
+        place: Place,
+        finding: &Finding,
+        out: &mut dyn FnMut(&Record<'_>),
+    ) {
         let rules = &self.run.options.rules;
         let Some(severity) = rules.severity(finding.code, finding.severity) else { return };
         let finding = &Finding { severity, ..finding.clone() };
+        self.announce(place, Event::Finding(finding), out);
+    }
+
+    /// A record about the input as a whole.
+    fn announce(&mut self, place: Place, event: Event<'_>, out: &mut dyn FnMut(&Record<'_>)) {
         let seq = self.run.seq;
         self.run.seq += 1;
         out(&Record {
@@ -237,7 +252,7 @@ impl Inspector {
             place,
             elapsed: None,
             span: None,
-            event: Event::Finding(finding),
+            event,
         });
     }
 

@@ -45,6 +45,8 @@ pub enum Event<'a> {
     Message(MessageRecord<'a>),
     /// Bytes are missing.
     Gap(Gap),
+    /// Records are missing, because the output fell behind.
+    Dropped(Dropped),
     /// Something was noticed.
     Finding(&'a Finding),
     /// A connection is over.
@@ -62,7 +64,7 @@ impl Event<'_> {
             Self::Handshake(_) => "handshake",
             Self::Chunk(_) => "chunk",
             Self::Message(_) => "message",
-            Self::Gap(_) => "gap",
+            Self::Gap(_) | Self::Dropped(_) => "gap",
             Self::Finding(_) => "finding",
             Self::Closed(_) => "connection_closed",
             Self::Summary(_) => "summary",
@@ -177,6 +179,13 @@ pub struct Gap {
     pub cause: GapCause,
     /// Where decoding went on; `None` where it did not.
     pub resumed_at: Option<u64>,
+}
+
+/// Missing records. No bytes are: what they said was decoded, and what follows is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many would have been printed since the last one that was.
+    pub records: u64,
 }
 
 /// How a connection ended.

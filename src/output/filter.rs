@@ -62,7 +62,7 @@ impl Names {
                 }
                 4
             }
-            Event::Gap(_) => 5,
+            Event::Gap(_) | Event::Dropped(_) => 5,
             Event::Finding(_) => 6,
             Event::Closed(_) => 7,
             Event::Summary(_) => 8,

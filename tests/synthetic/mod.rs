@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rtmpctl::Limits;
 use rtmpctl::inspect::rules::Confidence;
 use rtmpctl::inspect::{
-    CloseKind, Closed, ClosedBy, Codec, Event, Finding, Gap, GapCause, Handshake, HandshakeFields,
-    Interval, Listed, Media, MessageRecord, Opened, Place, Record, Severity, Step, Summary, Track,
-    Transport,
+    CloseKind, Closed, ClosedBy, Codec, Dropped, Event, Finding, Gap, GapCause, Handshake,
+    HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Place, Record, Severity, Step,
+    Summary, Track, Transport,
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -295,8 +295,11 @@ fn findings_and_gaps(lines: &mut Lines) {
         lines.bytes(Event::Finding(&finding));
     }
     // About the input as a whole, where nothing was read so far and after packets.
-    for place in [Place::default(), PLACE] {
-        let event = Event::Finding(&finding);
+    for (place, event) in [
+        (Place::default(), Event::Finding(&finding)),
+        (PLACE, Event::Finding(&finding)),
+        (PLACE, Event::Dropped(Dropped { records: 5 })),
+    ] {
         let (seq, connection) = (lines.seq, None);
         let record =
             Record { seq, connection, direction: None, place, elapsed: None, span: None, event };

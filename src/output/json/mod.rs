@@ -21,7 +21,7 @@ use super::amf_json;
 use super::payload::{self, Shown};
 use super::time::Clock;
 use crate::Limits;
-use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Record};
+use crate::inspect::{Event, GapCause, Handshake, HandshakeFields, MessageRecord, Record};
 use crate::proto::bitstream::Bitstream;
 use crate::proto::chunk;
 use crate::proto::message::{
@@ -186,6 +186,10 @@ impl Writer {
                     Some(at) => line.number("resumed_at", at),
                     None => line.raw(b"\"resumed_at\":null,"),
                 }
+            }
+            Event::Dropped(dropped) => {
+                line.text("cause", GapCause::Overflow.as_str());
+                line.number("records", dropped.records);
             }
             Event::Finding(finding) => finding::write_finding(line, finding),
             Event::Closed(closed) => {

@@ -164,6 +164,16 @@ impl Folds {
         self.take(|fold| fold.key.connection == connection)
     }
 
+    /// The folds whose second is over at `now`, where that is known.
+    pub(super) fn end_before(&mut self, now: i64) -> Vec<Fold> {
+        let second = now.div_euclid(1_000_000_000);
+        self.take(|fold| fold.at.is_some() && fold.second < second)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn end_all(&mut self) -> Vec<Fold> {
         std::mem::take(&mut self.0)
     }

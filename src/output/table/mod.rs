@@ -90,6 +90,20 @@ impl Writer {
         self.row(out, record);
     }
 
+    /// Appends what is folded of seconds that are over at `now`, nanoseconds since the Unix epoch: of what is live
+    /// nothing more may come that would end them.
+    pub fn tick(&mut self, out: &mut Vec<u8>, now: i64) {
+        for fold in self.folds.end_before(now) {
+            self.fold(out, &fold);
+        }
+    }
+
+    /// Whether something is folded that a later [`tick`](Self::tick) can end.
+    #[must_use]
+    pub const fn is_folding(&self) -> bool {
+        !self.folds.is_empty()
+    }
+
     /// Appends what is still folded.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         for fold in self.folds.end_all() {
@@ -105,7 +119,7 @@ impl Writer {
         }
         let paint = match &record.event {
             Event::Finding(finding) => Paint::of_severity(finding.severity),
-            Event::Gap(_) => Paint::Warning,
+            Event::Gap(_) | Event::Dropped(_) => Paint::Warning,
             Event::Message(message) if message.malformed.is_some() => Paint::Error,
             _ => Paint::of(record.direction),
         };

@@ -21,7 +21,7 @@ pub(super) const fn kind(record: &Record<'_>) -> &'static str {
         Event::Opened(_) => "open",
         Event::Handshake(_) => "handshake",
         Event::Chunk(_) => "chunk",
-        Event::Gap(_) => "gap",
+        Event::Gap(_) | Event::Dropped(_) => "gap",
         Event::Finding(finding) => finding.severity.as_str(),
         Event::Closed(_) => "close",
         Event::Summary(_) => "summary",
@@ -90,6 +90,13 @@ pub(super) fn of(record: &Record<'_>) -> String {
             let _ = write!(text, " data {}", chunk.data_length);
         }
         Event::Message(record) => message(&mut text, record),
+        Event::Dropped(dropped) => {
+            let _ = write!(
+                text,
+                "{} missing, because the output was not read fast enough (overflow)",
+                plural(dropped.records, "record")
+            );
+        }
         Event::Gap(gap) => {
             match gap.length {
                 Some(length) => {

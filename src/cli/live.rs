@@ -1,0 +1,312 @@
+//! The loop around live connections that `listen` and `proxy` share: what is listened on, what ends the run, and when
+//! what is printed is written.
+//!
+//! All sockets and the inspection are on one thread; what is printed goes to another, which alone waits for whoever
+//! reads it.
+
+use std::cell::RefCell;
+use std::future::{Future, pending};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::args::{Live, Shared};
+use super::input::Stop;
+use super::pump::Pump;
+use super::settings::Settings;
+use super::{Failure, say};
+use crate::Limits;
+use crate::live::tls::{self, Identity, KeyLogFile};
+use crate::live::{Common, Incoming, ReadBuffer, Taps, accept, bind, most_connections};
+
+/// A run to be made.
+pub(super) struct Plan<'p> {
+    /// The command, for the first line.
+    pub(super) command: &'static str,
+    /// Where to listen, as typed.
+    pub(super) address: &'p str,
+    pub(super) shared: &'p Shared,
+    pub(super) live: &'p Live,
+    /// Sockets that a connection needs.
+    pub(super) sockets: usize,
+}
+
+/// What is listened on.
+pub(super) struct Listening {
+    pub(super) address: SocketAddr,
+    /// The fingerprint of a certificate made for this run.
+    pub(super) fingerprint: Option<String>,
+    pub(super) tls: bool,
+}
+
+/// Listens, and serves each connection by the function that `make` gives, until something ends the run. That function
+/// says whether the end of the connection is one that `--once` waits for. `tell` says what is listened on.
+pub(super) fn run<S, F>(
+    plan: &Plan<'_>,
+    make: impl FnOnce(Common) -> Result<S, Failure>,
+    tell: impl FnOnce(&Listening),
+) -> Result<ExitCode, Failure>
+where
+    S: Fn(Incoming) -> F + 'static,
+    F: Future<Output = bool> + 'static,
+{
+    let Plan { command, shared, live, .. } = plan;
+    let settings = Settings::resolve(shared)?;
+    let wanted = resolve(plan.address)?;
+    let stop = Stop::on_signals();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("cannot start", error))?;
+    let entered = runtime.enter();
+    let most = most_connections(live.max_connections, plan.sockets);
+    let limits = Limits { connections: most, ..Limits::default() };
+    let listener =
+        bind(wanted).map_err(|error| Failure::io(format!("cannot listen on {wanted}"), error))?;
+    let address = listener.local_addr().unwrap_or(wanted);
+    let keys = match &live.key_log {
+        Some(path) => Some(Arc::new(KeyLogFile::open(path).map_err(unusable)?) as Arc<_>),
+        None => None,
+    };
+    let identity = identity(live, address.ip())?;
+    let fingerprint = identity.as_ref().filter(|_| live.tls_self_signed).map(Identity::fingerprint);
+    let tls = match identity {
+        Some(identity) => Some(tls::Server::new(identity, keys.clone()).map_err(unusable)?),
+        None => None,
+    };
+    let listening = Listening { address, fingerprint, tls: tls.is_some() };
+
+    let broken = Arc::new(Notify::new());
+    let tell_broken = Arc::clone(&broken);
+    let source = [address.to_string()];
+    let failed = move || tell_broken.notify_one();
+    let pump = Pump::live(command, &source, shared, &settings, &limits, failed)?;
+    let outputs =
+        Rc::new(Outputs { pump: RefCell::new(pump), printed: Notify::new(), waits: Notify::new() });
+    let told = Rc::clone(&outputs);
+    let common = Common {
+        taps: Taps::new(move |traffic| told.traffic(traffic)),
+        tls,
+        keys,
+        buffer: ReadBuffer::default(),
+        idle: live.idle_timeout,
+        limits: Rc::new(limits),
+    };
+    let taps = common.taps.clone();
+    let serve = Rc::new(make(common)?);
+    if !shared.quiet {
+        tell(&listening);
+        if most < live.max_connections {
+            say(&format!(
+                "rtmpctl: at most {most} connections at once, since no more files may be open (ulimit -n)"
+            ));
+        }
+    }
+
+    let local = LocalSet::new();
+    let closed = Rc::new(Notify::new());
+    let connections = accept_all(listener, address, most, &taps, serve, &closed);
+    runtime.block_on(local.run_until(async {
+        tokio::select! {
+            biased;
+            () = stop.wait() => {}
+            () = broken.notified() => {}
+            () = closed.notified(), if live.once => {}
+            () = after(live.duration) => {}
+            () = outputs.write() => {}
+            () = outputs.tick(&taps) => {}
+            () = connections => {}
+        }
+    }));
+    // Connections that are still open are told of as closed when what serves them is dropped.
+    drop(local);
+    drop(taps);
+    drop(entered);
+    drop(runtime);
+    match Rc::into_inner(outputs) {
+        Some(outputs) => outputs.pump.into_inner().finish(settings.fail_on, || stop.is_set()),
+        None => Err(Failure::new("the outputs are still in use")),
+    }
+}
+
+/// Serves connections, each in a task of its own.
+async fn accept_all<S, F>(
+    listener: TcpListener,
+    address: SocketAddr,
+    most: usize,
+    taps: &Taps,
+    serve: Rc<S>,
+    closed: &Rc<Notify>,
+) where
+    S: Fn(Incoming) -> F + 'static,
+    F: Future<Output = bool> + 'static,
+{
+    let each = |tcp: tokio::net::TcpStream, client, permit| {
+        let server = tcp.local_addr().unwrap_or(address);
+        let incoming = Incoming { tcp, client, server, at: taps.now() };
+        let (serve, closed) = (Rc::clone(&serve), Rc::clone(closed));
+        // Nobody waits for it: it tells of its end itself.
+        drop(spawn_local(async move {
+            let counts = serve(incoming).await;
+            drop(permit);
+            if counts {
+                closed.notify_one();
+            }
+        }));
+    };
+    accept(listener, most, each, |finding| taps.trouble(finding)).await;
+}
+
+async fn after(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => sleep(duration).await,
+        None => pending().await,
+    }
+}
+
+/// The pump, and when it is to write.
+struct Outputs {
+    pump: RefCell<Pump>,
+    /// Something is printed and not written.
+    printed: Notify,
+    /// Something waits for time to pass.
+    waits: Notify,
+}
+
+/// Printed records wait at most this long for others to be written with: not seen by people, and system calls enough to
+/// matter are saved.
+const LINGER: Duration = Duration::from_millis(5);
+
+impl Outputs {
+    #[inline]
+    fn traffic(&self, traffic: &crate::inspect::Traffic<'_>) {
+        let mut pump = self.pump.borrow_mut();
+        pump.traffic(traffic);
+        if pump.has_output() {
+            self.printed.notify_one();
+        }
+        if pump.awaits_tick() {
+            self.waits.notify_one();
+        }
+    }
+
+    /// Writes what is printed: at once after a pause, else together with what comes soon after.
+    async fn write(&self) {
+        let mut written = Instant::now();
+        loop {
+            self.printed.notified().await;
+            if written.elapsed() < LINGER {
+                sleep_until(written + LINGER).await;
+            }
+            self.pump.borrow_mut().flush();
+            written = Instant::now();
+        }
+    }
+
+    /// Lets time pass for what is folded or dropped, as long as anything is.
+    async fn tick(&self, taps: &Taps) {
+        loop {
+            self.waits.notified().await;
+            loop {
+                sleep(until_next_second(taps.now())).await;
+                let mut pump = self.pump.borrow_mut();
+                pump.tick(taps.now());
+                pump.flush();
+                if !pump.awaits_tick() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// From `now`, nanoseconds, until a little after the next whole second.
+fn until_next_second(now: i64) -> Duration {
+    let since = now.rem_euclid(1_000_000_000).unsigned_abs();
+    Duration::from_nanos(1_000_000_000 - since) + Duration::from_millis(2)
+}
+
+fn unusable(error: tls::Error) -> Failure {
+    Failure::new(error.to_string())
+}
+
+fn identity(live: &Live, address: IpAddr) -> Result<Option<Identity>, Failure> {
+    match (&live.tls_cert, &live.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Identity::read(certificate, key).map(Some).map_err(unusable)
+        }
+        _ if live.tls_self_signed => Identity::self_signed(address).map(Some).map_err(unusable),
+        _ => Ok(None),
+    }
+}
+
+/// RTMP's own.
+const PORT: u16 = 1935;
+
+/// The address that was typed: `127.0.0.1:1935`, `1935`, `0.0.0.0`, `::1`, `localhost:1935`, `:1935` for all interfaces.
+pub(super) fn resolve(typed: &str) -> Result<SocketAddr, Failure> {
+    if let Ok(port) = typed.parse() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    if let Ok(address) = typed.parse() {
+        return Ok(address);
+    }
+    let bare = typed.strip_prefix('[').and_then(|typed| typed.strip_suffix(']')).unwrap_or(typed);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::from((address, PORT)));
+    }
+    if let Some(port) = typed.strip_prefix(':').and_then(|port| port.parse().ok()) {
+        return Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+    }
+    let with_port = if typed.contains(':') { typed.to_owned() } else { format!("{typed}:{PORT}") };
+    let found = with_port.to_socket_addrs();
+    found.ok().and_then(|mut found| found.next()).ok_or_else(|| {
+        Failure::new(format!(
+            "{typed} is no address to listen on, such as 127.0.0.1:1935 or 0.0.0.0:1935"
+        ))
+    })
+}
+
+/// The address under which other machines may know this one: that from which it would send to them.
+pub(super) fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // Nothing is sent: this only asks for the route to an address of documentation (RFC 5737).
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_as_they_are_typed() {
+        for (typed, expected) in [
+            ("127.0.0.1:1936", "127.0.0.1:1936"),
+            ("1936", "127.0.0.1:1936"),
+            ("0.0.0.0", "0.0.0.0:1935"),
+            (":1936", "0.0.0.0:1936"),
+            ("::1", "[::1]:1935"),
+            ("[::1]", "[::1]:1935"),
+            ("[::]:1936", "[::]:1936"),
+        ] {
+            assert_eq!(resolve(typed).unwrap(), expected.parse().unwrap(), "{typed}");
+        }
+        for typed in ["", "127.0.0.1:x", "70000", "rtmp://"] {
+            assert!(resolve(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn ticks_come_just_after_the_second() {
+        assert_eq!(until_next_second(1_250_000_000), Duration::from_millis(752));
+        assert_eq!(until_next_second(2_000_000_000), Duration::from_millis(1002));
+    }
+}

@@ -1,0 +1,221 @@
+//! A thread that writes what is printed, so that nothing else waits for whoever reads it.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Blocks on their way to the output.
+pub(super) struct Queue(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something is to be done, or was done.
+    changed: Condvar,
+    /// Bytes in the queue, to be asked for without a lock.
+    bytes: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    blocks: VecDeque<Vec<u8>>,
+    /// An empty block to fill again.
+    spare: Option<Vec<u8>>,
+    /// Whether a block is being written.
+    writing: bool,
+    /// Nothing more will come.
+    closing: bool,
+    failed: Option<io::Error>,
+    broken: bool,
+}
+
+impl Queue {
+    /// Starts the thread. `failed` is called by it once `out` takes no more.
+    pub(super) fn start(
+        out: impl FnOnce() -> Box<dyn Write> + Send + 'static,
+        failed: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            bytes: AtomicUsize::new(0),
+        });
+        let of_thread = Arc::clone(&shared);
+        std::thread::Builder::new().name("output".into()).spawn(move || {
+            if let Err(error) = of_thread.write(&mut *out()) {
+                let mut state = of_thread.lock();
+                state.failed = Some(error);
+                state.broken = true;
+                state.writing = false;
+                state.blocks.clear();
+                drop(state);
+                of_thread.bytes.store(0, Ordering::Relaxed);
+                of_thread.changed.notify_all();
+                failed();
+            }
+        })?;
+        Ok(Self(shared))
+    }
+
+    /// Bytes that are not written yet.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Hands over what is in `block`, which is empty afterwards.
+    pub(super) fn push(&self, block: &mut Vec<u8>) {
+        if block.is_empty() {
+            return;
+        }
+        let mut state = self.0.lock();
+        if state.broken {
+            block.clear();
+            return;
+        }
+        let empty = state.spare.take().unwrap_or_default();
+        let full = std::mem::replace(block, empty);
+        self.0.bytes.fetch_add(full.len(), Ordering::Relaxed);
+        state.blocks.push_back(full);
+        let idle = !state.writing;
+        drop(state);
+        if idle {
+            self.0.changed.notify_all();
+        }
+    }
+
+    /// Whether nothing can be written any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.0.lock().broken
+    }
+
+    /// Waits until all is written, or until `hurry` has been true for `patience`; gives the bytes that are not written.
+    pub(super) fn finish(
+        self,
+        hurry: impl Fn() -> bool,
+        patience: Duration,
+    ) -> Result<usize, io::Error> {
+        let mut state = self.0.lock();
+        state.closing = true;
+        self.0.changed.notify_all();
+        let mut since = None;
+        while (state.writing || !state.blocks.is_empty()) && !state.broken {
+            if hurry() && since.get_or_insert_with(Instant::now).elapsed() >= patience {
+                break;
+            }
+            let waited = self.0.changed.wait_timeout(state, LOOK);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match state.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(self.bytes()),
+        }
+    }
+}
+
+/// How often a wait looks whether it is to hurry.
+const LOOK: Duration = Duration::from_millis(50);
+/// A block that grew beyond this is not kept to be filled again.
+const KEPT: usize = 1 << 20;
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing is done under the lock that could leave it half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes blocks until none will come.
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        loop {
+            let mut state = self.lock();
+            state.writing = false;
+            let mut block = loop {
+                if let Some(block) = state.blocks.pop_front() {
+                    break block;
+                }
+                self.changed.notify_all();
+                if state.closing {
+                    return Ok(());
+                }
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            };
+            state.writing = true;
+            drop(state);
+            out.write_all(&block).and_then(|()| out.flush())?;
+            self.bytes.fetch_sub(block.len(), Ordering::Relaxed);
+            block.clear();
+            if block.capacity() <= KEPT {
+                self.lock().spare = Some(block);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// Takes a block whenever it is let.
+    struct Gate(Receiver<()>, Sender<Vec<u8>>);
+
+    impl Write for Gate {
+        fn write(&mut self, block: &[u8]) -> io::Result<usize> {
+            if self.0.recv().is_err() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            let _ = self.1.send(block.to_vec());
+            Ok(block.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn gated() -> (Queue, Sender<()>, Receiver<Vec<u8>>, Receiver<()>) {
+        let (open, opened) = channel();
+        let (written, blocks) = channel();
+        let (failed, failure) = channel();
+        let gate = move || Box::new(Gate(opened, written)) as Box<dyn Write>;
+        let queue = Queue::start(gate, move || drop(failed.send(()))).unwrap();
+        (queue, open, blocks, failure)
+    }
+
+    #[test]
+    fn blocks_are_written_in_order_and_counted_until_they_are() {
+        let (queue, open, blocks, _failure) = gated();
+        for text in ["one", "", "three"] {
+            let mut block = text.as_bytes().to_vec();
+            queue.push(&mut block);
+            assert!(block.is_empty());
+        }
+        assert_eq!(queue.bytes(), 8);
+        open.send(()).unwrap();
+        assert_eq!(blocks.recv().unwrap(), b"one");
+        open.send(()).unwrap();
+        assert_eq!(blocks.recv().unwrap(), b"three");
+        assert_eq!(queue.finish(|| false, Duration::ZERO).unwrap(), 0);
+    }
+
+    #[test]
+    fn whoever_hurries_does_not_wait_for_an_output_that_is_stuck() {
+        let (queue, _open, _blocks, _failure) = gated();
+        queue.push(&mut b"stuck".to_vec());
+        assert_eq!(queue.finish(|| true, Duration::ZERO).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_failure_is_told_and_ends_it() {
+        let (queue, open, _blocks, failure) = gated();
+        queue.push(&mut b"lost".to_vec());
+        drop(open);
+        failure.recv().unwrap();
+        assert!(queue.is_broken());
+        queue.push(&mut b"more".to_vec());
+        assert_eq!(queue.bytes(), 0);
+        let error = queue.finish(|| false, Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}
