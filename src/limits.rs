@@ -102,6 +102,15 @@ pub struct Limits {
     /// TLS secrets remembered from key logs, and as many of sessions that may be resumed (default 131,072: about five
     /// for each connection, in 16 MiB). Over it the oldest are forgotten.
     pub tls_secrets: usize,
+    /// Message streams in use on one connection that is served (default 64; nginx-rtmp has 32). Over it `createStream` is
+    /// answered with an error, and `publish` and `play` on further ones are refused.
+    pub message_streams: usize,
+    /// Bytes of a stream's or application's name on a connection that is served (default 4,096: tokens are long). What
+    /// has a longer one is refused.
+    pub name_bytes: usize,
+    /// Bytes waiting to be sent on a connection that is played by this program (default 8 MiB: seconds of a stream at
+    /// any bitrate). Over it the peer does not read what it asks for, and the connection is closed.
+    pub output_bytes: usize,
     /// FLV files being written at once (default 256). Streams beyond are refused, and that is said.
     pub recordings: usize,
     /// Connections open at once of a live command (default 256, `--max-connections`). One more is closed at once.
@@ -181,6 +190,9 @@ impl Default for Limits {
             tls_bytes: 256 << 10,
             tls_total: 16 << 20,
             tls_secrets: 131_072,
+            message_streams: 64,
+            name_bytes: 4_096,
+            output_bytes: 8 << 20,
             recordings: 256,
             connections: 256,
             handshake_time: Duration::from_secs(10),

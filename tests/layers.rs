@@ -43,6 +43,10 @@ const TABLE: &[Row] = &[
     row("proto::codec", &["proto::fault", "proto::cursor"], &[]),
     row("proto::bitstream", &["Limits", "proto::fault", "proto::codec"], &[]),
     row("proto::amf", &["Limits", "proto::fault", "proto::cursor"], &[]),
+    row("proto::base64", &[], &[]),
+    // A side that is spoken: it joins all of the above.
+    row("proto::session", &["Limits", "proto"], &[]),
+    row("proto::session::auth", &["proto::base64"], &["md5"]),
     row("proto::message", &["Limits", "proto::fault", "proto::cursor", "proto::amf", "proto::codec"], &[]),
 
     // Connections: Traffic in, Records out.

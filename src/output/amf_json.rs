@@ -7,8 +7,9 @@
 //! itself). `$class` comes first in an object that has a class; the content of an externalizable one is `$value` or
 //! `$bytes`. Keys that are not UTF-8 have U+FFFD for what is not. Keys occur as often as they were sent, in that order.
 
-use super::{base64, date};
+use super::date;
 use crate::proto::amf::{Cut, External, Instance, Text, Value};
+use crate::proto::base64;
 use serde_json::ser::{CompactFormatter, Formatter};
 
 pub use super::{amf_context::Context, inline::write_inline};

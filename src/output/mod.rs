@@ -2,7 +2,6 @@
 
 mod amf_context;
 pub mod amf_json;
-mod base64;
 mod date;
 pub mod escape;
 pub mod filter;

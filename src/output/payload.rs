@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::base64;
+use crate::proto::base64;
 
 /// Which payload bytes to show, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -114,6 +114,12 @@ impl Reader {
         self
     }
 
+    /// Keeps so much of the messages that begin from now on. One that has begun may be kept as before or as now: its
+    /// payload is then shorter than its length.
+    pub const fn set_keep(&mut self, keep: Keep) {
+        self.keep = keep;
+    }
+
     /// Stream offset of the next byte that will be read as something new.
     #[must_use]
     pub const fn offset(&self) -> u64 {
