@@ -121,6 +121,15 @@ pub struct Limits {
     /// Bytes printed of a live command that wait until whoever reads its output takes them (default 8 MiB: about 30,000
     /// lines of JSON). Over it records are dropped, and how many is said; the connections never wait.
     pub printed_bytes: usize,
+    /// Bytes that wait for a player of a relayed stream (default 2 MiB: two seconds of an ordinary stream, and one large
+    /// frame). Over it frames are left out until the next key frame.
+    pub player_bytes: usize,
+    /// Bytes kept of all relayed streams together for players that may come, of each what came since its last key frame
+    /// (default 32 MiB). Where that is too little, players begin with the next key frame.
+    pub relay_bytes: usize,
+    /// Streams published at once up to which anything is kept for players that may come (default 8). With more of them
+    /// `listen` is not there to watch one, and players begin with the next key frame.
+    pub relay_streams: usize,
 }
 
 impl Limits {
@@ -197,6 +206,9 @@ impl Default for Limits {
             connections: 256,
             handshake_time: Duration::from_secs(10),
             printed_bytes: 8 << 20,
+            player_bytes: 2 << 20,
+            relay_bytes: 32 << 20,
+            relay_streams: 8,
         }
     }
 }

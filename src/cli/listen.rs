@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::args::Listen;
 use super::live::{self, Listening, Plan};
 use super::{Failure, say};
+use crate::live::listen::{Behaviour, Host};
 
 pub(super) fn run(listen: &Listen) -> Result<ExitCode, Failure> {
     let plan = Plan {
@@ -16,7 +17,11 @@ pub(super) fn run(listen: &Listen) -> Result<ExitCode, Failure> {
     };
     live::run(
         &plan,
-        |common| Ok(move |incoming| crate::live::listen(incoming, common.clone())),
+        |common| {
+            let host = Host::new(common, Behaviour::default())
+                .map_err(|error| Failure::new(error.to_string()))?;
+            Ok(move |incoming| host.clone().serve(incoming))
+        },
         tell,
     )
 }

@@ -11,15 +11,15 @@
 
 mod accept;
 mod common;
-mod listen;
+pub mod listen;
 mod meet;
+mod relay;
 mod stream;
 mod tap;
 pub mod tls;
 
 pub use accept::{Permit, accept, bind, most_connections};
 pub use common::{Common, Incoming};
-pub use listen::listen;
 pub use meet::{closed_by_error, meet};
 pub use stream::{ReadBuffer, Stream};
 pub use tap::{Tap, Taps};

@@ -117,18 +117,18 @@ impl ReadBuffer {
     ///
     /// # Errors
     /// What the socket says.
-    pub fn poll_read<T>(
+    pub fn poll_read<S: AsyncRead + Unpin, T>(
         &self,
-        stream: &mut (impl AsyncRead + Unpin),
+        stream: &mut S,
         cx: &mut Context<'_>,
-        take: impl FnOnce(&[u8]) -> T,
+        take: impl FnOnce(&mut S, &mut Context<'_>, &[u8]) -> T,
     ) -> Poll<io::Result<(T, bool)>> {
         let Ok(mut buffer) = self.0.try_borrow_mut() else {
             return Poll::Ready(Err(io::Error::other("the read buffer is in use")));
         };
         let mut read = ReadBuf::new(&mut buffer);
-        ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
         let full = read.remaining() == 0;
-        Poll::Ready(Ok((take(read.filled()), full)))
+        Poll::Ready(Ok((take(stream, cx, read.filled()), full)))
     }
 }

@@ -132,7 +132,8 @@ impl Tap {
         self.end(by, how);
     }
 
-    fn end(&mut self, by: ClosedBy, how: CloseKind) {
+    /// The same for whoever cannot give it away; what is told of the connection afterwards is nobody's.
+    pub(super) fn end(&mut self, by: ClosedBy, how: CloseKind) {
         if !std::mem::replace(&mut self.closed, true) {
             let place = place(self.taps.now());
             self.taps.feed(&Traffic::Closed { flow: self.flow, place, by, how });

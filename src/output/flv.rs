@@ -28,7 +28,7 @@ use crate::Limits;
 use crate::inspect::{Event, FlowId, MessageRecord, Record};
 use crate::proto::Direction;
 use crate::proto::amf::Value;
-use crate::proto::message::{Body, Command, Kind};
+use crate::proto::message::{Body, Command, Kind, data};
 
 /// Bytes buffered of each file.
 const BUFFER: usize = 32 << 10;
@@ -44,10 +44,6 @@ const MOST: usize = 0xff_ffff;
 const AUDIO: u8 = 8;
 const VIDEO: u8 = 9;
 const SCRIPT: u8 = 18;
-
-/// `@setDataFrame` and `@clearDataFrame` as AMF0 strings.
-const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
-const CLEAR_DATA_FRAME: &[u8] = b"\x02\x00\x0f@clearDataFrame";
 
 /// Records the media streams of all connections into one directory.
 ///
@@ -249,7 +245,7 @@ impl Recorder {
             Kind::Video => (VIDEO, raw.payload),
             // What was in a file stays as it was there.
             _ if raw.chunks == 0 => (SCRIPT, raw.payload),
-            _ => match script(raw.type_id, raw.payload) {
+            _ => match data::to_others(raw.type_id, raw.payload) {
                 Some(data) => (SCRIPT, data),
                 None => return Ok(()),
             },
@@ -361,21 +357,6 @@ fn begins(direction: Direction, message: &MessageRecord<'_>) -> bool {
         }
         _ => true,
     }
-}
-
-/// What a data message is in a file; `None` where it has no place there.
-fn script(type_id: u8, payload: &[u8]) -> Option<&[u8]> {
-    let data = match payload {
-        // The format byte of type 15, which is not the marker of a number where a string follows.
-        [0, rest @ ..] if type_id == 15 && rest.first().is_some_and(|&marker| marker <= 0x11) => {
-            rest
-        }
-        all => all,
-    };
-    if data.starts_with(CLEAR_DATA_FRAME) {
-        return None;
-    }
-    Some(data.strip_prefix(SET_DATA_FRAME).unwrap_or(data))
 }
 
 /// Makes a new file under the first free name from `number` on; gives the name also where that fails.

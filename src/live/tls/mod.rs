@@ -45,6 +45,8 @@ pub enum Error {
     Generate(rcgen::Error),
     /// The system has no certificates of issuers to trust.
     NoRoots,
+    /// The system gives no random bytes.
+    Random,
     /// It is no name of a server.
     Name(String),
 }
@@ -66,6 +68,7 @@ impl fmt::Display for Error {
                 "the system has no certificates of issuers to check the server's with: --ca FILE names some, --insecure \
                  does without",
             ),
+            Self::Random => f.write_str("the system gives no random bytes"),
             Self::Name(name) => write!(f, "{name} is not a name that a certificate can be for"),
         }
     }
@@ -85,4 +88,12 @@ impl std::error::Error for Error {
 /// The cryptography used, named rather than left to whatever was linked.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Random bytes of the system.
+///
+/// # Errors
+/// It gives none.
+pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
+    provider().secure_random.fill(bytes).map_err(|_| Error::Random)
 }

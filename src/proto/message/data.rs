@@ -61,6 +61,27 @@ impl Data {
     }
 }
 
+/// `@setDataFrame` and `@clearDataFrame` as AMF0 strings.
+const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
+const CLEAR_DATA_FRAME: &[u8] = b"\x02\x00\x0f@clearDataFrame";
+
+/// What a data message of a publisher is to those who play or record it: a payload of type 18, without what it says to the
+/// server. `None` where nothing is left.
+#[must_use]
+pub fn to_others(type_id: u8, payload: &[u8]) -> Option<&[u8]> {
+    let data = match payload {
+        // The format byte of type 15, which is not the marker of a number where a string follows.
+        [0, rest @ ..] if type_id == 15 && rest.first().is_some_and(|&marker| marker <= 0x11) => {
+            rest
+        }
+        all => all,
+    };
+    if data.starts_with(CLEAR_DATA_FRAME) {
+        return None;
+    }
+    Some(data.strip_prefix(SET_DATA_FRAME).unwrap_or(data))
+}
+
 /// Decodes a payload; what was read before a fault is kept.
 pub(super) fn decode(type_id: u8, payload: &[u8], limits: &Limits) -> (Data, Option<Fault>) {
     let (amf, values, fault) = super::values(type_id, payload, limits);
