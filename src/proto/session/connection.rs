@@ -122,8 +122,8 @@ impl Connection {
         limits: &Limits,
     ) -> Self {
         let mut peer = Peer::new(side, options.style, epoch, random);
-        let mut sender = Sender::new();
-        sender.raw(&peer.take_output());
+        let mut sender = Sender::behind_handshake();
+        sender.handshake(&peer.take_output());
         Self {
             handshake: Some(Box::new(peer)),
             reader: Reader::new(HANDSHAKE, options.keep, limits).with_chunks(options.chunks),
@@ -194,7 +194,7 @@ impl Connection {
         }
         // The peer's own word is repeated: some clients compare all of their packet.
         peer.push(input, None);
-        self.sender.raw(&peer.take_output());
+        self.sender.handshake(&peer.take_output());
         if !peer.is_done() {
             return Ok(None);
         }
@@ -203,6 +203,7 @@ impl Connection {
             digest: peer.peer_digest().is_some(),
         };
         self.handshake = None;
+        self.sender.open();
         Ok(Some(arrived))
     }
 

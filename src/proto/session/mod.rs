@@ -46,8 +46,6 @@ mod policy;
 mod responder;
 mod sender;
 mod streams;
-#[cfg(test)]
-mod tests;
 
 pub use auth::{Auth, AuthMod};
 pub use caller::{Called, Caller};

@@ -8,6 +8,8 @@ use crate::proto::message::{Command, Control, Data, EventType, UserControl};
 pub struct Sender {
     writer: Writer,
     output: Vec<u8>,
+    /// Messages that wait until the handshake is over.
+    behind: Option<Vec<u8>>,
     /// Bytes of `output` that were sent.
     gone: usize,
     /// Bytes that were sent before those.
@@ -32,7 +34,7 @@ impl Sender {
 
     /// Sends a message as it is.
     pub fn message(&mut self, message: &Outgoing<'_>) {
-        self.writer.write(message, &mut self.output);
+        self.writer.write(message, self.behind.as_mut().unwrap_or(&mut self.output));
     }
 
     /// Sends a message on the chunk stream that is usual for its type: 2 for control, 3 for the connection's commands, 4
@@ -98,9 +100,19 @@ impl Sender {
         self.send(message_stream_id, data.type_id(), timestamp, &payload);
     }
 
-    /// Bytes that are no message: the handshake's.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    /// A sender whose messages wait until the handshake is over.
+    pub(super) fn behind_handshake() -> Self {
+        Self { behind: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Bytes of the handshake.
+    pub(super) fn handshake(&mut self, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
+    }
+
+    /// The handshake is over.
+    pub(super) fn open(&mut self) {
+        self.output.append(&mut self.behind.take().unwrap_or_default());
     }
 
     /// The bytes to send next; empty when there are none.
@@ -136,10 +148,10 @@ impl Sender {
         output
     }
 
-    /// Bytes that wait to be sent.
+    /// Bytes that wait to be sent, those of messages that wait for the handshake with them.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.output.len() - self.gone
+        self.output.len() - self.gone + self.behind.as_ref().map_or(0, Vec::len)
     }
 
     /// Bytes sent so far, the handshake's included.
@@ -156,7 +168,7 @@ impl Sender {
 
     /// Bytes of memory held for what is to be sent.
     #[must_use]
-    pub const fn memory(&self) -> usize {
-        self.output.capacity()
+    pub fn memory(&self) -> usize {
+        self.output.capacity() + self.behind.as_ref().map_or(0, Vec::capacity)
     }
 }

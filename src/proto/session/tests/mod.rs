@@ -1,1 +1,0 @@
-//! Both ends against each other, and against what real clients sent.
