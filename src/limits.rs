@@ -111,6 +111,11 @@ pub struct Limits {
     /// Bytes waiting to be sent on a connection that is played by this program (default 8 MiB: seconds of a stream at
     /// any bitrate). Over it the peer does not read what it asks for, and the connection is closed.
     pub output_bytes: usize,
+    /// Messages, and their bytes, that wait in one stream of [`live::Streams`](crate::live::Streams) until it is read (default
+    /// 1,024 and 4 MiB). Over it new ones are dropped and counted: a stream that nobody reads holds up no other.
+    pub queue_messages: usize,
+    /// See [`queue_messages`](Self::queue_messages).
+    pub queue_bytes: usize,
     /// FLV files being written at once (default 256). Streams beyond are refused, and that is said.
     pub recordings: usize,
     /// Connections open at once of a live command (default 256, `--max-connections`). One more is closed at once.
@@ -202,6 +207,8 @@ impl Default for Limits {
             message_streams: 64,
             name_bytes: 4_096,
             output_bytes: 8 << 20,
+            queue_messages: 1_024,
+            queue_bytes: 4 << 20,
             recordings: 256,
             connections: 256,
             handshake_time: Duration::from_secs(10),

@@ -83,11 +83,11 @@ pub async fn accept(
 }
 
 /// How long to wait for a file to be closed, where none more may be opened.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Whether it is the trouble of the one connection that would have been accepted (`accept(2)`: those of the network,
 /// too, and a client that is gone already).
-fn is_of_one(error: &io::Error) -> bool {
+pub(super) fn is_of_one(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),

@@ -8,18 +8,36 @@
 //! - [`tls`] is either side of TLS;
 //! - [`Stream`] is a socket with TLS or without, [`ReadBuffer`] the one buffer that all of them are read into;
 //! - [`Taps`] give connections their numbers, and [`Tap`] tells what happens on one.
+//!
+//! And for programs of others, on any runtime of tokio: [`Server`] accepts, [`Client`] is either side of a connection over
+//! anything that reads and writes, [`Streams`] are what is said on it, told apart by type and message stream.
 
 mod accept;
+mod budget;
+mod calls;
+mod client;
 mod common;
+mod error;
 pub mod listen;
 mod meet;
+mod queue;
 mod relay;
+mod serve;
+mod server;
 mod stream;
+mod streams;
 mod tap;
 pub mod tls;
 
 pub use accept::{Permit, accept, bind, most_connections};
+pub use budget::Budget;
+pub use client::{Client, ClientOptions};
 pub use common::{Common, Incoming};
+pub use error::{Cause, Error};
 pub use meet::{closed_by_error, meet};
+pub use server::{Clients, Errors, Server, ServerOptions, Socket};
 pub use stream::{ReadBuffer, Stream};
+pub use streams::{
+    ControlStream, DataStream, Message, MessageStream, NetConn, NetStream, Outbox, Streams,
+};
 pub use tap::{Tap, Taps};
