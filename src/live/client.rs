@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -64,6 +65,8 @@ pub struct Client<S> {
     streams: Streams,
     outgoing: mpsc::Receiver<Message>,
     peer: Option<String>,
+    /// Why the peer hears nothing any more: it may have sent something before it went.
+    deaf: Option<io::ErrorKind>,
 }
 
 /// Bytes read at once.
@@ -112,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ) -> Result<Self, Error> {
         let mut random = [0; RANDOM_LEN];
         tls::fill_random(&mut random)
-            .map_err(|error| Error::new("handshake", std::io::Error::other(error).into()))?;
+            .map_err(|error| Error::new("handshake", io::Error::other(error).into()))?;
         let limits = &options.limits;
         let session = Options { style: options.style, ..options.session };
         let (streams, outgoing) = Streams::new(Arc::clone(limits));
@@ -130,6 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             streams,
             outgoing,
             peer: None,
+            deaf: None,
         })
     }
 
@@ -313,7 +317,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 self.keep(message);
             }
         }
-        Ok(self.io.flush().await?)
+        match self.deaf {
+            Some(kind) => Err(io::Error::from(kind).into()),
+            None => Ok(self.io.flush().await?),
+        }
     }
 
     /// Moves bytes whichever way they can go. Ready as soon as some were read, all of the output was written, or there is
@@ -325,18 +332,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ) -> Poll<Result<(), Cause>> {
         let mut moved = false;
         while !self.connection.output().is_empty() {
-            match Pin::new(&mut self.io).poll_write(cx, self.connection.output())? {
-                Poll::Ready(0) => return Poll::Ready(Err(Cause::Ended)),
-                Poll::Ready(n) => {
+            let written = match self.deaf {
+                None => Pin::new(&mut self.io).poll_write(cx, self.connection.output()),
+                Some(_) => Poll::Ready(Ok(usize::MAX)),
+            };
+            match written {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Cause::Ended)),
+                Poll::Ready(Ok(n)) => {
                     self.connection.sent(n);
                     moved = self.connection.output().is_empty();
                 }
+                // What the peer sent before it went is still read.
+                Poll::Ready(Err(error)) if has_gone(&error) => self.deaf = Some(error.kind()),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => break,
             }
         }
         // Of TLS this sends what it has encrypted; it goes on the next time where it cannot.
-        if let Poll::Ready(result) = Pin::new(&mut self.io).poll_flush(cx) {
-            result?;
+        if self.deaf.is_none()
+            && let Poll::Ready(Err(error)) = Pin::new(&mut self.io).poll_flush(cx)
+        {
+            if !has_gone(&error) {
+                return Poll::Ready(Err(error.into()));
+            }
+            self.deaf = Some(error.kind());
         }
         // The streams hold a way into this queue, so that it does not end before the connection does.
         while turn.sends
@@ -389,6 +408,12 @@ pub(super) struct Turn {
     pub(super) reads: bool,
     /// Take from the outbox of the streams.
     pub(super) sends: bool,
+}
+
+/// Whether the peer has closed.
+fn has_gone(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(error.kind(), Kind::BrokenPipe | Kind::ConnectionReset | Kind::ConnectionAborted)
 }
 
 fn write(sender: &mut Sender, message: &Message) {

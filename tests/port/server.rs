@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rtmpctl::Limits;
-use rtmpctl::live::{Cause, Client, ClientOptions, Server, ServerOptions, tls};
+use rtmpctl::live::{Budget, Cause, Client, ClientOptions, Server, ServerOptions, tls};
 use rtmpctl::proto::handshake::PACKET_LEN;
 use rtmpctl::proto::message::command::{Connect, PublishType};
 use rtmpctl::proto::session::{Close, Event, Policy, Responder};
@@ -143,20 +143,27 @@ async fn hoard(address: std::net::SocketAddr, messages: u8) -> TcpStream {
         bytes.extend([3 + n, 0, 0, 0, 0xff, 0xff, 0xff, 20, 0, 0, 0, 0]);
         bytes.extend(vec![0; 65_536]);
     }
-    socket.write_all(&bytes).await.unwrap();
+    // It is closed while it writes, if it is the one.
+    let _ = socket.write_all(&bytes).await;
     socket
 }
 
 #[tokio::test]
 async fn memory_is_bounded_for_all_clients_together() {
     let limits = Limits { total_bytes: 1 << 20, ..Limits::default() };
-    let server = Server::with(LOOPBACK, options(limits)).await.unwrap();
+    let mut options = options(limits);
+    let budget = Budget::new(options.client.limits.total_bytes);
+    options.client.budget = Some(budget.clone());
+    let server = Server::with(LOOPBACK, options).await.unwrap();
     let address = server.address();
-    // Eight that hold 98 kB each are well, and the one that asks for what is not there any more is closed.
+    // Eight that hold 64 kB each are well, and the one that asks for what is not there any more is closed.
     let mut sockets = Vec::new();
     let mut ends = Vec::new();
     for n in [1u8, 1, 1, 1, 1, 1, 1, 1, 30] {
-        sockets.push(hoard(address, n).await);
+        while budget.held() < ends.len() * 65_536 {
+            tokio::task::yield_now().await;
+        }
+        sockets.push(tokio::spawn(hoard(address, n)));
         let mut client = server.accept().await.unwrap();
         ends.push(tokio::spawn(async move {
             let mut responder = Responder::new(Arc::default(), Arc::default());
@@ -166,10 +173,16 @@ async fn memory_is_bounded_for_all_clients_together() {
     let error = ends.pop().unwrap().await.unwrap().unwrap_err();
     assert!(matches!(error.cause, Cause::Close(Close::Limit("total_bytes"))), "{error}");
     assert!(error.to_string().contains("total_bytes"));
-    drop(sockets);
-    for end in ends {
-        end.await.unwrap().unwrap();
+    for socket in sockets {
+        drop(socket.await.unwrap());
     }
+    for end in ends {
+        // They end as their sockets do.
+        if let Err(error) = end.await.unwrap() {
+            assert!(matches!(error.cause, Cause::Io(_)), "{error}");
+        }
+    }
+    assert_eq!(budget.held(), 0);
 }
 
 #[tokio::test]
