@@ -142,6 +142,9 @@ impl Limits {
     pub const AGGREGATES: usize = 2;
     /// IP headers and tunnels walked inside one packet. Not a field: nothing real comes near it.
     pub const TUNNELS: usize = 8;
+    /// TCP connections looked at at once that began before the capture, for a request of RTMPT. Not a field: what they hold is
+    /// counted, and a capture begins inside of few.
+    pub const LISTENING: u32 = 1_024;
     /// Bytes of an RTMPT session's id. Not a field: real ones have 1 to 36.
     pub const SESSION_ID: usize = 256;
     /// Seconds of capture time after which fragments with the same identification belong to another datagram.

@@ -7,13 +7,14 @@ use super::flows::Shared;
 use super::packet::Endpoint;
 use super::rtmpt::{self, Ends};
 use super::secure::{self, Secure};
+use super::sniff::{First, first_packet, has_records, is_records, is_tpkt, opens, opens_chunk};
 use super::tcp::Piece;
 use super::tls;
+use crate::Limits;
 use crate::inspect::{
     CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport, proxy_prefix,
 };
 use crate::proto::Direction;
-use crate::proto::handshake::{Side, digest};
 use crate::proto::proxy::{self, Header, Prefix};
 
 /// The content of one TCP connection. Its ends are called sides, 0 and 1, until it is known who the client is.
@@ -31,6 +32,8 @@ pub(super) struct Content {
     /// The number that it has, or will have once it is told of; of RTMPT, until a session has taken it.
     flow: Option<FlowId>,
     ended: [bool; 2],
+    /// A request of RTMPT was looked for behind the first bytes.
+    listened: bool,
     /// It has its number and has carried nothing.
     silent: bool,
     /// It is what TLS carries.
@@ -52,6 +55,8 @@ enum State {
     Tls(Box<Secure>),
     /// HTTP requests that carry RTMP, of any number of sessions.
     Tunnel(Box<rtmpt::Connection>),
+    /// Nothing so far, from the middle on: a request of RTMPT may come. The pieces still to look at.
+    Listening(u16),
     /// Nothing to tell of.
     Other,
 }
@@ -84,19 +89,28 @@ enum Verdict {
     Sealed,
     /// RTMPT, behind so many bytes of a PROXY protocol header.
     Tunnel(usize),
+    /// RTMPT from the middle of the connection: the piece with that index begins a request.
+    Request(usize),
     Other,
 }
 
 /// Bytes kept of an undecided connection. A handshake shows within the first 1,537.
 const MOST_KEPT: u64 = 8 << 10;
+/// The same of a connection from the middle that may be TLS: a few of its largest records.
+const MOST_INSIDE: u64 = 64 << 10;
+/// Within so many of them a record begins, whatever both sides send.
+const ONE_RECORD: u64 = 40 << 10;
+/// Pieces of a connection from the middle on a port that is not RTMP's in which a request of RTMPT is looked for: more than
+/// any body that is sent at once has.
+const LISTENED: u16 = 256;
+/// Bytes of a request's method, and the space behind it.
+const METHOD: usize = 5;
 /// Pieces of a connection from the middle in which a record of TLS is looked for.
 const INSIDE: usize = 16;
 /// C0 and C1, in bytes.
 const FIRST_PACKETS: u64 = 1537;
 /// Bytes that tell a ClientHello.
 const TLS_SNIFF: usize = 6;
-/// Bytes that tell a handshake from a chunk header.
-const SNIFF: usize = 9;
 
 impl Content {
     /// `expected` where a port says that it is RTMP; `first` is the place of the first packet.
@@ -109,6 +123,7 @@ impl Content {
             from_start: false,
             flow: None,
             ended: [false, false],
+            listened: false,
             silent: false,
             secure: false,
             prefix: None,
@@ -155,7 +170,7 @@ impl Content {
             State::Rtmp(flow) | State::Sealed(flow) => Some(*flow),
             State::Tls(secure) => secure.inner.reported(shared),
             State::Tunnel(connection) => shared.tunnels.flow(connection),
-            State::Undecided(_) | State::Other => None,
+            State::Undecided(_) | State::Listening(_) | State::Other => None,
         }
     }
 
@@ -245,6 +260,20 @@ impl Content {
         let direction = self.direction(side);
         match &mut self.state {
             State::Undecided(_) => self.early(side, piece, place, shared, out),
+            State::Listening(left) => {
+                *left -= 1;
+                if let Piece::Bytes(bytes) = piece
+                    && bytes.len() >= METHOD
+                    && rtmpt::opens(bytes) != Some(false)
+                {
+                    self.listen(false, shared);
+                    self.state = State::Undecided(Vec::new());
+                    self.early(side, piece, place, shared, out);
+                } else if *left == 0 {
+                    self.listen(false, shared);
+                    self.state = State::Other;
+                }
+            }
             State::Tls(secure) => {
                 if !secure.piece(side, piece, place, shared, out) {
                     self.seal(place, shared, out);
@@ -300,11 +329,32 @@ impl Content {
         };
         let next = Kept { side, place, bytes: bytes.into(), missing, cause };
         let had: u64 = kept.iter().map(Kept::length).sum();
-        let fits = kept.is_empty() && missing == 0 || had + next.length() <= MOST_KEPT;
+        let most = if self.expected { MOST_INSIDE } else { MOST_KEPT };
+        let fits = kept.is_empty() && missing == 0 || had + next.length() <= most;
         kept.push(next);
         match if fits { self.verdict() } else { Verdict::Other } {
             Verdict::More => {}
+            Verdict::Other if self.may_listen(shared) => {
+                self.state = State::Listening(LISTENED);
+                self.listen(true, shared);
+            }
             verdict => self.settle(verdict, shared, out),
+        }
+    }
+
+    /// Whether a connection that shows nothing may begin inside a body of RTMPT.
+    fn may_listen(&self, shared: &Shared) -> bool {
+        let inside = self.client.is_none() && !self.expected && !self.secure && !self.listened;
+        inside && shared.listening < Limits::LISTENING
+    }
+
+    /// Begins to listen, or ends it.
+    const fn listen(&mut self, begins: bool, shared: &mut Shared) {
+        self.listened = true;
+        if begins {
+            shared.listening += 1;
+        } else {
+            shared.listening -= 1;
         }
     }
 
@@ -337,6 +387,13 @@ impl Content {
             None => return Verdict::More,
             Some(true) => return Verdict::Tunnel(ahead),
             Some(false) => {}
+        }
+        if self.client.is_none() && self.expected {
+            let request =
+                |kept: &Kept| kept.bytes.len() >= METHOD && rtmpt::opens(&kept.bytes) == Some(true);
+            if let Some(at) = kept.iter().position(request) {
+                return Verdict::Request(at);
+            }
         }
         if self.expected {
             let open = self.client.is_none() && ahead == 0 && first_packet(bytes) == First::More;
@@ -372,10 +429,21 @@ impl Content {
         if !self.expected || self.secure || opens {
             return None;
         }
-        if secure::is_records(bytes) || kept.iter().any(|kept| secure::is_records(&kept.bytes)) {
+        if is_records(bytes) || kept.iter().any(|kept| is_records(&kept.bytes)) {
             return Some(Verdict::Sealed);
         }
-        (kept.len() < INSIDE).then_some(Verdict::More)
+        let shown = [0, 1].map(|side| runs(kept, side).any(|run| has_records(&run) == Some(true)));
+        if shown.contains(&true) {
+            return Some(Verdict::Sealed);
+        }
+        let open = [0, 1]
+            .map(|side| runs(kept, side).last().is_some_and(|run| has_records(&run).is_none()));
+        let length: u64 = kept.iter().map(Kept::length).sum();
+        let waits = if length > MOST_KEPT { length <= ONE_RECORD } else { kept.len() < INSIDE };
+        // The answer to a request: the next one is not far.
+        let answered = kept.iter().any(|kept| kept.bytes.starts_with(b"HTTP/1."));
+        let waits = waits || answered || open.contains(&true);
+        waits.then_some(Verdict::More)
     }
 
     /// It is known what the connection is: RTMP is told of, with what came before; so is whatever came on its port.
@@ -391,6 +459,10 @@ impl Content {
             }
             Verdict::Tls(ahead) => self.enter_tls(&mut kept, ahead, shared, out),
             Verdict::Tunnel(ahead) => self.enter_tunnel(&mut kept, ahead),
+            Verdict::Request(at) => {
+                kept.drain(..at);
+                self.enter_tunnel(&mut kept, 0);
+            }
             Verdict::Sealed => {
                 self.secure = true;
                 self.open(&[], shared, out);
@@ -519,7 +591,7 @@ impl Content {
                 let (tunnels, mut sink) = shared.tunnels(&mut self.flow, out);
                 tunnels.ended(connection, direction, place, &mut sink);
             }
-            State::Undecided(_) | State::Sealed(_) | State::Other => {}
+            State::Undecided(_) | State::Listening(_) | State::Sealed(_) | State::Other => {}
         }
     }
 
@@ -582,6 +654,7 @@ impl Content {
                     shared.give_back(flow);
                 }
             }
+            State::Listening(_) => self.listen(false, shared),
             State::Undecided(_) | State::Other => {}
         }
     }
@@ -599,6 +672,22 @@ fn take_off(kept: &mut [Kept], n: usize) -> Vec<u8> {
     taken
 }
 
+/// What a side sent, hole by hole.
+fn runs(kept: &[Kept], side: usize) -> impl Iterator<Item = Vec<u8>> {
+    let mut own = kept.iter().filter(move |kept| kept.side == side).peekable();
+    std::iter::from_fn(move || {
+        own.peek()?;
+        let mut run = Vec::new();
+        for kept in own.by_ref() {
+            run.extend_from_slice(&kept.bytes);
+            if kept.missing > 0 {
+                break;
+            }
+        }
+        Some(run)
+    })
+}
+
 /// The first bytes of whoever spoke first, up to a hole.
 fn opening(kept: &[Kept]) -> Vec<u8> {
     let Some(opener) = kept.first().map(|kept| kept.side) else { return Vec::new() };
@@ -610,56 +699,4 @@ fn opening(kept: &[Kept]) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// Whether a connection may open with these bytes: the version of RTMP, or of its encrypted kinds.
-fn opens(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(3 | 6 | 8 | 9))
-}
-
-/// What the first bytes of a direction look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum First {
-    /// C0 and C1, or S0 and S1.
-    Client,
-    /// S0 and S1, by their digest.
-    Server,
-    /// More bytes tell.
-    More,
-    No,
-}
-
-/// Whether a direction begins with C0 and C1, or S0 and S1, or inside the chunk stream: 0x03 is also the first byte of a
-/// format 0 chunk on chunk stream 3, and any byte may be one of a payload. The four bytes behind the time are zero, or there
-/// is a digest.
-fn first_packet(bytes: &[u8]) -> First {
-    if !opens(bytes) {
-        return First::No;
-    }
-    let Some(zero) = bytes.get(5..SNIFF) else { return First::More };
-    if opens_chunk(bytes) {
-        return First::No;
-    }
-    if bytes[0] == 3 && zero == [0; 4] {
-        return First::Client;
-    }
-    match bytes.get(1..).and_then(|bytes| bytes.first_chunk()) {
-        None => First::More,
-        Some(packet) if digest::find(packet, Side::Client).is_some() => First::Client,
-        Some(packet) if digest::find(packet, Side::Server).is_some() => First::Server,
-        Some(_) => First::No,
-    }
-}
-
-/// Whether what may be C0 and C1 is rather the header of a format 0 chunk.
-pub(super) fn opens_chunk(bytes: &[u8]) -> bool {
-    bytes.get(7).is_some_and(|&type_id| matches!(type_id, 1..=6 | 8 | 9 | 15..=20 | 22))
-        && bytes.get(9..12).is_some_and(|high| high[1..] == [0, 0] || *high == [0, 0, 1])
-}
-
-/// Whether it is TPKT (remote desktop, H.323), which begins with the same byte, and whose length says so.
-fn is_tpkt(bytes: &[u8]) -> bool {
-    bytes.len() > 4
-        && bytes[1] == 0
-        && usize::from(u16::from_be_bytes([bytes[2], bytes[3]])) == bytes.len()
 }

@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub(super) sealed: Option<(Place, String)>,
     /// TLS connections on other ports that were looked into without keys.
     looked_into: u64,
+    /// Connections from the middle in which a request of RTMPT is looked for.
+    pub(super) listening: u32,
     /// Connections with numbers that carried nothing so far.
     pub(super) silent: u32,
     /// Those without numbers that never did: how many, and where the first was.
@@ -185,6 +187,7 @@ impl Flows {
                 tunnels: Tunnels::default(),
                 sealed: None,
                 looked_into: 0,
+                listening: 0,
                 silent: 0,
                 unlisted: None,
                 limits: limits.clone(),

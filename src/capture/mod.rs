@@ -13,6 +13,7 @@ mod packet;
 mod recent;
 mod rtmpt;
 mod secure;
+mod sniff;
 mod tcp;
 pub mod tls;
 

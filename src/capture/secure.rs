@@ -361,21 +361,3 @@ fn alert_finding(alert: &Alert) -> Finding {
     );
     Finding::new("tls.alert", Severity::Error, text).spec("RFC 8446 §6")
 }
-
-/// Whether bytes from the middle of a connection begin with TLS records.
-pub(super) fn is_records(bytes: &[u8]) -> bool {
-    const LONGEST: usize = (1 << 14) + 2048;
-    let (mut at, mut whole) = (0, 0);
-    while let Some(&[kind, 3, 0..=4, high, low]) = bytes.get(at..).and_then(|b| b.first_chunk()) {
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        if !(20..=23).contains(&kind) || length == 0 || length > LONGEST {
-            return false;
-        }
-        whole += 1;
-        at += 5 + length;
-    }
-    // What follows the last whole record is the beginning of one, or nothing.
-    let rest = bytes.get(at..).unwrap_or_default();
-    whole > 0
-        && (rest.is_empty() || (20..=23).contains(&rest[0]) && rest.get(1).is_none_or(|&b| b == 3))
-}

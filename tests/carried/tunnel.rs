@@ -187,3 +187,46 @@ fn http_that_is_no_rtmpt_is_counted_and_on_the_port_of_rtmp_said() {
         assert!(!codes.iter().any(|code| code.starts_with("rtmpt.")), "{line}: {codes:?}");
     }
 }
+
+/// Cut anywhere, also inside a body or an answer: the next request shows what it is.
+#[test]
+fn from_the_middle_it_goes_on_with_the_next_request() {
+    for (name, port) in [("rtmpt-publish", 80), ("rtmpt-play", 80), ("rtmpt-publish", 1935)] {
+        let sent = packets(port, 1, &turns(name), 300);
+        let whole = told(&packets(1935, 1, &turns(name), 300), &[]);
+        let all = whole.content(1);
+        let total = sent.len();
+        for from in [5, 7, 8, 12, 20, 21, 22, 23, 40, total / 3, total / 2] {
+            let told = told(&sent[from..], &[]);
+            told.check();
+            assert_eq!(told.opened(), [(1, "rtmpt".to_owned())], "{name} {port} from {from}");
+            let [c2s, s2c] = told.content(1);
+            // All of what comes behind the next request, in the same order; and nothing else.
+            for (got, all) in [(&c2s, &all[0]), (&s2c, &all[1])] {
+                let mut rest = all.iter();
+                for one in got {
+                    assert!(rest.any(|it| alike(it, one)), "{name} {port} from {from}: {one}");
+                }
+            }
+            if from <= 23 {
+                let least = [all[0].len(), all[1].len()].map(|all| all - 3);
+                assert!(
+                    c2s.len() >= least[0] && s2c.len() >= least[1],
+                    "{name} {port} from {from}"
+                );
+            }
+        }
+    }
+}
+
+/// Whether a message is that one of the whole session, whose offsets count from elsewhere.
+fn alike(whole: &str, part: &str) -> bool {
+    let bare = |text: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(text).unwrap();
+        for field in ["offset", "end", "timestamp", "timestamp_uncertain"] {
+            record.as_object_mut().unwrap().remove(field);
+        }
+        record
+    };
+    bare(whole) == bare(part)
+}

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use super::window::Window;
 use super::{Foreign, Step};
 use crate::Limits;
-use crate::capture::content::opens_chunk;
+use crate::capture::sniff::opens_chunk;
 use crate::inspect::{Framing, framing};
 use crate::proto::Direction;
 use crate::proto::chunk::{self, Keep, Resume};
