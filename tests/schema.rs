@@ -389,7 +389,8 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         data.scte35 scte35.event_id scte35.cancelled scte35.out_of_network scte35.pts scte35.duration scte35.encrypted
         command.capabilities capabilities.* av01.* vp09.* Opus.* *.*
         c2s.* s2c.* tracks.width tracks.height tracks.frame_rate tracks.sample_rate tracks.channels tracks.profile
-        tracks.level tracks.bitrate tracks.keyframe_interval";
+        tracks.level tracks.bitrate tracks.keyframe_interval
+        proxy upstream.local upstream.resolve_time upstream.tls_time";
     let optional: BTreeSet<&str> = OPTIONAL.split_whitespace().collect();
     // Optional in one event, and required in those named.
     let required: BTreeMap<&str, &[&str]> = BTreeMap::from([
@@ -403,9 +404,10 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
                 "gap",
                 "connection_closed",
                 "summary",
+                "rewritten",
             ][..],
         ),
-        ("direction", &["handshake", "chunk", "message", "gap"]),
+        ("direction", &["handshake", "chunk", "message", "gap", "rewritten"]),
         ("offset", &["handshake", "chunk", "message", "gap", "finding"]),
         ("end", &["handshake", "chunk", "message", "gap", "finding"]),
         ("length", &["message", "gap", "chunk"]),

@@ -279,6 +279,7 @@ const fn traffic_place(traffic: &Traffic<'_>) -> Place {
         | Traffic::Ended { place, .. }
         | Traffic::Closed { place, .. }
         | Traffic::Tick { place }
+        | Traffic::Proxied { place, .. }
         | Traffic::Trouble { place, .. } => *place,
     }
 }

@@ -11,7 +11,8 @@ use super::streams::{Moment, Story};
 use super::tally::{At, Tally};
 use super::track::Tracks;
 use super::{
-    Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Severity, Transport, notes,
+    Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Proxied, Severity, Sides,
+    Transport, notes,
 };
 use crate::Limits;
 use crate::proto::chunk;
@@ -56,6 +57,8 @@ pub(super) struct Facts {
     waiting: [Option<Waiting>; 2],
     /// Whether bytes of C1 or S1 are missing.
     unsure: [bool; 2],
+    /// What a proxy told of both sides.
+    sides: Option<Box<Sides>>,
 }
 
 /// A C2 or S2 that is not reported yet.
@@ -136,6 +139,7 @@ impl Flow {
                 handshakes: [None, None],
                 waiting: [None, None],
                 unsure: [false, false],
+                sides: None,
             },
             counted: 0,
         };
@@ -226,6 +230,17 @@ impl Flow {
         self.facts.report(None, None, finding, emit);
     }
 
+    /// A proxy tells of what it did, and of both sides.
+    pub(super) fn proxied(&mut self, told: &Proxied<'_>, emit: &mut Emitter<'_>) {
+        match *told {
+            Proxied::Rewritten(rewritten) => {
+                let direction = Some(Direction::ClientToServer);
+                emit.record(direction, None, Event::Rewritten(rewritten));
+            }
+            Proxied::Sides(sides) => self.facts.sides = Some(Box::new(sides)),
+        }
+    }
+
     /// The source is in trouble with this connection.
     pub(super) fn trouble(&mut self, finding: Finding, emit: &mut Emitter<'_>) {
         self.facts.report(None, None, finding, emit);
@@ -278,6 +293,7 @@ impl Flow {
             findings: facts.tally.counts,
             findings_list: facts.tally.finish(),
             gaps: facts.gaps,
+            proxy: facts.sides,
         };
         emit.record(None, None, Event::Summary(&summary));
     }

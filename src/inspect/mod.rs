@@ -7,6 +7,7 @@ mod flow;
 mod lane;
 mod notes;
 mod pace;
+mod proxied;
 mod record;
 mod resync;
 pub mod rules;
@@ -23,6 +24,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 pub use finding::{Finding, Severity};
 pub(crate) use notes::proxy_prefix;
+pub use proxied::{Field, Proxied, Rewritten, SideEnd, Sides, Upstream};
 pub(crate) use record::inner;
 pub use record::{
     Closed, Codec, Dropped, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Listed,
@@ -155,7 +157,8 @@ impl Inspector {
             | Traffic::Message { flow, place, .. }
             | Traffic::Gap { flow, place, .. }
             | Traffic::Ended { flow, place, .. }
-            | Traffic::Closed { flow, place, .. } => (flow, place),
+            | Traffic::Closed { flow, place, .. }
+            | Traffic::Proxied { flow, place, .. } => (flow, place),
             Traffic::Tick { place } => {
                 self.tick(place, out);
                 return;
@@ -200,6 +203,11 @@ impl Inspector {
             Traffic::Trouble { ref finding, .. } => {
                 if let Some(flow) = self.flows.get_mut(&id) {
                     flow.trouble(finding.clone(), &mut emit);
+                }
+            }
+            Traffic::Proxied { ref told, .. } => {
+                if let Some(flow) = self.flows.get_mut(&id) {
+                    flow.proxied(told, &mut emit);
                 }
             }
             Traffic::Bytes { .. } | Traffic::Tick { .. } => {}

@@ -2,7 +2,7 @@
 //!
 //! The names and meanings of the fields in JSON are those of the published schema (`rtmpctl schema`).
 
-use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place};
+use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place, Rewritten, Sides};
 use crate::proto::bitstream::Bitstream;
 use crate::proto::chunk;
 use crate::proto::codec::Level;
@@ -49,6 +49,8 @@ pub enum Event<'a> {
     Dropped(Dropped),
     /// Something was noticed.
     Finding(&'a Finding),
+    /// A value of a message was replaced on its way to the server.
+    Rewritten(Rewritten<'a>),
     /// A connection is over.
     Closed(Closed),
     /// What a connection was, after it closed.
@@ -66,6 +68,7 @@ impl Event<'_> {
             Self::Message(_) => "message",
             Self::Gap(_) | Self::Dropped(_) => "gap",
             Self::Finding(_) => "finding",
+            Self::Rewritten(_) => "rewritten",
             Self::Closed(_) => "connection_closed",
             Self::Summary(_) => "summary",
         }
@@ -73,7 +76,7 @@ impl Event<'_> {
 }
 
 /// The names of all events, `start` included.
-pub const EVENT_NAMES: [&str; 9] = [
+pub const EVENT_NAMES: [&str; 10] = [
     "start",
     "connection_opened",
     "handshake",
@@ -83,6 +86,7 @@ pub const EVENT_NAMES: [&str; 9] = [
     "finding",
     "connection_closed",
     "summary",
+    "rewritten",
 ];
 
 /// A handshake packet.
@@ -240,6 +244,8 @@ pub struct Summary {
     pub findings_list: Vec<Listed>,
     /// Gaps, and the bytes known to be missing in them.
     pub gaps: (u64, u64),
+    /// What became of both sides, where the connection was handed on.
+    pub proxy: Option<Box<Sides>>,
 }
 
 /// A finding as the summary has it: its first occurrence, and how many there were.

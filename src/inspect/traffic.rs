@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Finding;
+use super::{Finding, Proxied};
 use crate::proto::{Direction, chunk};
 
 /// A connection's number: 1, 2, 3 … in order of appearance.
@@ -96,6 +96,15 @@ pub enum Traffic<'a> {
     Tick {
         /// When it is.
         place: Place,
+    },
+    /// What a proxy tells of a connection that it hands on.
+    Proxied {
+        /// The connection.
+        flow: FlowId,
+        /// Where.
+        place: Place,
+        /// What.
+        told: Proxied<'a>,
     },
     /// The source itself is in trouble: a truncated file, an unknown link type.
     Trouble {

@@ -17,6 +17,7 @@ mod budget;
 mod calls;
 mod client;
 mod common;
+mod deadline;
 mod error;
 pub mod listen;
 mod meet;

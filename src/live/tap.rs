@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::inspect::{CloseKind, ClosedBy, Finding, FlowId, Opened, Place, Traffic, Transport};
+use crate::inspect::{
+    CloseKind, ClosedBy, Finding, FlowId, Opened, Place, Proxied, Traffic, Transport,
+};
 use crate::proto::Direction;
 
 /// Takes the traffic of all connections of a run. It must not wait: the sockets wait for it.
@@ -125,6 +127,12 @@ impl Tap {
     pub fn trouble(&self, finding: Finding) {
         let place = place(self.taps.now());
         self.taps.feed(&Traffic::Trouble { flow: Some(self.flow), place, finding });
+    }
+
+    /// What a proxy did, or what became of both its sides.
+    pub fn proxied(&self, told: Proxied<'_>) {
+        let place = place(self.taps.now());
+        self.taps.feed(&Traffic::Proxied { flow: self.flow, place, told });
     }
 
     /// The connection is over.

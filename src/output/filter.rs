@@ -66,6 +66,7 @@ impl Names {
             Event::Finding(_) => 6,
             Event::Closed(_) => 7,
             Event::Summary(_) => 8,
+            Event::Rewritten(_) => 9,
         };
         self.events & (1 << bit) != 0
     }

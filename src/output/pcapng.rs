@@ -189,7 +189,7 @@ impl<W: Write> Recorder<W> {
                 let Some(mut flow) = self.flows.remove(&flow) else { return Ok(()) };
                 self.close(&mut flow, place.at, by, how)
             }
-            Traffic::Trouble { .. } | Traffic::Tick { .. } => Ok(()),
+            Traffic::Proxied { .. } | Traffic::Tick { .. } | Traffic::Trouble { .. } => Ok(()),
         }
     }
 

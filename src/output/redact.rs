@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::inspect::{Event, Finding, FlowId, MessageRecord, Record, Summary};
+use crate::inspect::{Event, Field, Finding, FlowId, MessageRecord, Record, Rewritten, Summary};
 use crate::proto::amf::{External, Text, Value};
 use crate::proto::bitstream::{Bitstream, Content};
 use crate::proto::fault::Fault;
@@ -94,8 +94,33 @@ impl Redactor {
                 let summary = mask_summary(summary, &known);
                 next(&Record { event: Event::Summary(&summary), ..*record });
             }
+            Event::Rewritten(rewritten) => self.rewritten(record, rewritten, next),
             _ => next(record),
         }
+    }
+
+    /// A value before and after it was replaced: both are as secret as in the message itself.
+    #[cold]
+    fn rewritten(
+        &mut self,
+        record: &Record<'_>,
+        rewritten: Rewritten<'_>,
+        next: &mut dyn FnMut(&Record<'_>),
+    ) {
+        let mut found = Vec::new();
+        let mut masked = |text: &str| {
+            if rewritten.field == Field::StreamName {
+                let mut name = Text::from(text);
+                mask_name(&mut name, &mut found);
+                name.as_str().unwrap_or_default().to_owned()
+            } else {
+                mask_text(text, &[], &mut found).unwrap_or_else(|| text.to_owned())
+            }
+        };
+        let (before, after) = (masked(rewritten.before), masked(rewritten.after));
+        self.learn(record.connection, found);
+        let rewritten = Rewritten { before: &before, after: &after, ..rewritten };
+        next(&Record { event: Event::Rewritten(rewritten), ..*record });
     }
 
     #[cold]

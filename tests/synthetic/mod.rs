@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rtmpctl::Limits;
 use rtmpctl::inspect::rules::Confidence;
 use rtmpctl::inspect::{
-    CloseKind, Closed, ClosedBy, Codec, Dropped, Event, Finding, Gap, GapCause, Handshake,
-    HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Place, Record, Severity, Step,
-    Summary, Track, Transport,
+    CloseKind, Closed, ClosedBy, Codec, Dropped, Event, Field, Finding, Gap, GapCause, Handshake,
+    HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Place, Record, Rewritten,
+    Severity, SideEnd, Sides, Step, Summary, Track, Transport, Upstream,
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -49,6 +49,7 @@ pub(crate) fn lines() -> String {
     handshakes(&mut lines);
     chunks(&mut lines);
     findings_and_gaps(&mut lines);
+    rewritten(&mut lines);
     controls(&mut lines);
     for audio in audio_bodies() {
         lines.body(8, &Body::Audio(audio));
@@ -227,6 +228,38 @@ fn handshakes(lines: &mut Lines) {
         for damaged in [None, Some(Span { start: 1, end: 2 })] {
             lines.bytes(Event::Handshake(Handshake { packet, fields, damaged }));
         }
+    }
+}
+
+/// What a proxy tells of both sides: everything, or next to nothing.
+fn sides(transport: Transport) -> Sides {
+    if transport != Transport::Rtmps {
+        return Sides::default();
+    }
+    let address = "[2001:db8::1]:443".parse().unwrap();
+    let upstream = Upstream {
+        address,
+        local: Some(address),
+        transport,
+        resolve: Some(1),
+        connect: 2,
+        tls: Some(1_500_000_000),
+    };
+    let end = SideEnd { how: CloseKind::Rst, at: 3 };
+    Sides {
+        upstream: Some(upstream),
+        forwarded: [u64::MAX, 0],
+        queued: [1, 2],
+        blocked: [0, 1],
+        ends: [Some(end), Some(SideEnd { how: CloseKind::Timeout, ..end })],
+    }
+}
+
+fn rewritten(lines: &mut Lines) {
+    for field in Field::ALL {
+        let (before, after) = ("rtmp://h/\u{9b}", "");
+        let event = Event::Rewritten(Rewritten { call: "connect", field, before, after });
+        lines.record(PLACE, Some(Direction::ClientToServer), None, event);
     }
 }
 
@@ -1083,6 +1116,7 @@ fn summaries(lines: &mut Lines) {
             findings: [0; 3],
             findings_list: Vec::new(),
             gaps: (0, 0),
+            proxy: None,
         };
         lines.whole(Event::Summary(&bare));
         lines.whole(Event::Summary(&Summary {
@@ -1115,6 +1149,7 @@ fn summaries(lines: &mut Lines) {
             findings: [1, 2, 3],
             findings_list: listed(),
             gaps: (1, 2),
+            proxy: Some(Box::new(sides(transport))),
             ..bare
         }));
     }

@@ -11,9 +11,10 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::deadline::Deadline;
+
 use super::half::Half;
 use crate::inspect::{CloseKind, ClosedBy, Finding, Severity};
+use crate::live::deadline::Deadline;
 use crate::live::{Stream, Tap, closed_by_error};
 use crate::proto::session::Close;
 

@@ -4,7 +4,7 @@
 //! took.
 
 mod client;
-mod deadline;
+
 mod half;
 
 use std::cell::Cell;

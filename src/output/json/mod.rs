@@ -192,6 +192,12 @@ impl Writer {
                 line.number("records", dropped.records);
             }
             Event::Finding(finding) => finding::write_finding(line, finding),
+            Event::Rewritten(rewritten) => {
+                line.string("call", rewritten.call);
+                line.text("field", rewritten.field.as_str());
+                line.string("before", rewritten.before);
+                line.string("after", rewritten.after);
+            }
             Event::Closed(closed) => {
                 line.text("by", closed.by.as_str());
                 line.text("how", closed.how.as_str());

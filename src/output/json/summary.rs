@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::media::{write_audio_codec, write_video_codec};
-use crate::inspect::{Codec, Summary, Track};
+use crate::inspect::{Codec, Sides, Summary, Track};
 use crate::proto::Direction;
 use crate::proto::message::Kind;
 
@@ -75,6 +75,67 @@ pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
     line.open();
     line.number("count", summary.gaps.0);
     line.number("bytes", summary.gaps.1);
+    line.shut();
+    if let Some(sides) = &summary.proxy {
+        write_sides(line, sides);
+    }
+}
+
+fn write_sides(line: &mut Line<'_>, sides: &Sides) {
+    line.key("proxy");
+    line.open();
+    line.key("upstream");
+    match sides.upstream {
+        Some(upstream) => {
+            line.open();
+            line.display("address", &upstream.address);
+            if let Some(local) = upstream.local {
+                line.display("local", &local);
+            }
+            line.text("transport", upstream.transport.as_str());
+            let times = [
+                ("resolve_time", upstream.resolve),
+                ("connect_time", Some(upstream.connect)),
+                ("tls_time", upstream.tls),
+            ];
+            for (name, time) in times {
+                if let Some(time) = time {
+                    line.key(name);
+                    line.seconds(time);
+                }
+            }
+            line.shut();
+        }
+        None => line.raw(b"null,"),
+    }
+    for (name, bytes) in [("forwarded", sides.forwarded), ("queued", sides.queued)] {
+        line.key(name);
+        line.open();
+        for direction in Direction::BOTH {
+            line.number(direction.as_str(), bytes[direction.index()]);
+        }
+        line.shut();
+    }
+    line.key("blocked");
+    line.open();
+    for direction in Direction::BOTH {
+        line.key(direction.as_str());
+        line.seconds(sides.blocked[direction.index()]);
+    }
+    line.shut();
+    for (name, end) in ["client", "server"].into_iter().zip(sides.ends) {
+        line.key(name);
+        match end {
+            Some(end) => {
+                line.open();
+                line.text("how", end.how.as_str());
+                line.key("at");
+                line.seconds(end.at);
+                line.shut();
+            }
+            None => line.raw(b"null,"),
+        }
+    }
     line.shut();
 }
 

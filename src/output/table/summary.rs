@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use super::super::escape;
 use super::row::{self, Paint};
 use super::{Style, words};
-use crate::inspect::{Codec, FlowId, Listed, Media, Severity, Summary, Track};
+use crate::inspect::{Codec, FlowId, Listed, Media, Severity, SideEnd, Sides, Summary, Track};
 use crate::proto::Direction;
 use crate::proto::message::Kind;
 
@@ -117,7 +117,61 @@ fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
     if count > 0 {
         facts.add_row(["gaps", &format!("{count}, {} missing", words::size(bytes))]);
     }
+    if let Some(sides) = &summary.proxy {
+        facts.add_row(["upstream", &upstream(sides)]);
+        facts.add_row(["sides", &ends(sides)]);
+        for direction in Direction::BOTH {
+            if let Some(text) = waiting(sides, direction) {
+                facts.add_row([&format!("to {}", receiver(direction)), &text]);
+            }
+        }
+    }
     finish(out, &facts);
+}
+
+/// The server behind a proxy, and how long it took to reach it.
+fn upstream(sides: &Sides) -> String {
+    let Some(upstream) = sides.upstream else { return "not reached".to_owned() };
+    let mut text = format!(
+        "{} {}, connected in {}",
+        upstream.address,
+        upstream.transport.as_str(),
+        words::milliseconds(upstream.connect)
+    );
+    for (what, time) in [("name", upstream.resolve), ("TLS", upstream.tls)] {
+        if let Some(time) = time {
+            let _ = write!(text, ", {what} {}", words::milliseconds(time));
+        }
+    }
+    text
+}
+
+/// How client and server ended.
+fn ends(sides: &Sides) -> String {
+    let side = |name: &str, end: Option<SideEnd>| match end {
+        Some(end) => format!("{name} {} after {:.3} s", end.how.as_str(), end.at as f64 / 1e9),
+        None => format!("{name} did not end"),
+    };
+    format!("{}, {}", side("client", sides.ends[0]), side("server", sides.ends[1]))
+}
+
+/// What waited for the receiver of a direction.
+fn waiting(sides: &Sides, direction: Direction) -> Option<String> {
+    let (most, blocked) = (sides.queued[direction.index()], sides.blocked[direction.index()]);
+    (most > 0).then(|| {
+        format!(
+            "at most {} waited, {} without a byte taken",
+            words::size(most),
+            words::milliseconds(blocked)
+        )
+    })
+}
+
+const fn receiver(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ClientToServer => "server",
+        Direction::ServerToClient => "client",
+    }
 }
 
 fn push_tracks(out: &mut Vec<u8>, tracks: &[Track], style: Style) {

@@ -24,6 +24,7 @@ pub(super) const fn kind(record: &Record<'_>) -> &'static str {
         Event::Gap(_) | Event::Dropped(_) => "gap",
         Event::Finding(finding) => finding.severity.as_str(),
         Event::Closed(_) => "close",
+        Event::Rewritten(_) => "rewritten",
         Event::Summary(_) => "summary",
         Event::Message(message) => match message.kind {
             Kind::Audio => "audio",
@@ -122,6 +123,13 @@ pub(super) fn of(record: &Record<'_>) -> String {
                 }
                 None => text.push_str(", decoding does not go on"),
             }
+        }
+        Event::Rewritten(rewritten) => {
+            escape::push_escaped(&mut text, rewritten.call);
+            let _ = write!(text, " {}: ", rewritten.field.as_str());
+            escape::push_escaped(&mut text, rewritten.before);
+            text.push_str(" → ");
+            escape::push_escaped(&mut text, rewritten.after);
         }
         Event::Finding(finding) => {
             let _ = write!(text, "{}: ", finding.code);
