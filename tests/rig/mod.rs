@@ -251,7 +251,7 @@ pub fn joined(packets: &[Owned]) -> Vec<Event2> {
             Traffic::Ended { flow, place, direction } => Traffic::Ended { flow, place, direction },
             Traffic::Closed { flow, place, by, how } => Traffic::Closed { flow, place, by, how },
             Traffic::Message { .. } => panic!("packets hold no tags"),
-            Traffic::Tick { .. } => panic!("captures do not tick"),
+            Traffic::Tick { .. } | Traffic::Proxied { .. } => panic!("captures have none"),
             Traffic::Trouble { flow, place, finding } => Traffic::Trouble { flow, place, finding },
         };
         out.push(Event2::Other(other));

@@ -94,7 +94,7 @@ fn gather(seen: &mut BTreeMap<FlowId, Seen>, stray: &mut Vec<Finding>, traffic: 
         }
         Traffic::Ended { .. } => panic!("no direction ends alone"),
         Traffic::Message { .. } => panic!("there are no tags"),
-        Traffic::Tick { .. } => panic!("captures do not tick"),
+        Traffic::Tick { .. } | Traffic::Proxied { .. } => panic!("captures do not tick"),
         Traffic::Closed { flow, place, by, how } => {
             let seen = seen.get_mut(&flow).expect("it was opened");
             assert!(seen.closed.is_empty(), "closed twice");
