@@ -345,6 +345,16 @@ fn the_parts_of_a_rotated_capture_decode_as_the_whole() {
             let record = record.as_object_mut().unwrap();
             record.remove("file");
             record.remove("frame");
+            for listed in record
+                .get_mut("findings_list")
+                .and_then(|list| list.as_array_mut())
+                .into_iter()
+                .flatten()
+            {
+                let listed = listed.as_object_mut().unwrap();
+                listed.remove("file");
+                listed.remove("frame");
+            }
         }
         records
     };

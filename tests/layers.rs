@@ -51,7 +51,7 @@ const TABLE: &[Row] = &[
 
     // Connections: Traffic in, Records out.
     row("inspect", &["Limits", "proto"], &["bytes"]),
-    row("inspect::finding", &[], &[]),
+    row("inspect::finding", &["inspect::rules"], &[]),
     row("inspect::traffic", &["inspect::Finding", "proto::Direction", "proto::chunk"], &[]),
     row("inspect::resync", &["proto::chunk"], &["memchr"]),
     row("inspect::resync::tests", &["Limits", "inspect::resync", "proto::chunk"], &[]),

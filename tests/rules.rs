@@ -5,6 +5,8 @@
     reason = "a test that cannot read its input has to fail"
 )]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -89,7 +91,8 @@ fn every_code_in_the_source_has_a_rule_and_every_rule_is_reported() {
             // A rule is a constant, which its judge names beside the list of its rules.
             for part in text.split("const ").skip(1) {
                 let Some((constant, rest)) = part.split_once(": Rule = Rule {") else { continue };
-                let code = codes(rest.split("severity").next().unwrap()).pop_first().unwrap();
+                let code = codes(rest.split("severity").next().unwrap()).pop_first();
+                let Some(code) = code else { continue };
                 let uses = text.matches(&format!("&{constant}")).count();
                 assert!(uses > 0, "{theme}: nothing reports {code} ({constant})");
                 judged.insert(code);
@@ -144,5 +147,32 @@ fn the_readme_lists_the_rules() {
             listed == expected,
             "the list of rules in README.md is stale (UPDATE_GOLDEN=1 writes it anew)"
         );
+    }
+}
+
+/// What the readers of captures report is in captures.
+#[test]
+fn findings_of_captures_are_found_in_captures() {
+    let options = common::Options::default();
+    let codes = |path: &Path| -> Vec<String> {
+        let records = common::decode_file(path, &options);
+        records.iter().filter_map(|record| record["code"].as_str().map(str::to_owned)).collect()
+    };
+    let testdata = Path::new(ROOT).join("testdata");
+    let found = codes(&testdata.join("options.pcapng"));
+    assert!(found.contains(&"tcp.reset".to_owned()), "{found:?}");
+    let scratch = common::Scratch::new("rules");
+    let whole = fs::read(testdata.join("quickstart.pcap")).unwrap();
+    // The length of the second packet's record: it lies behind the file's header and the first packet.
+    let first = u32::from_le_bytes(whole[32..36].try_into().unwrap()) as usize;
+    for (code, at, value) in
+        [("capture.damaged", 24 + 16 + first + 8, u32::MAX), ("capture.unknown-link", 20, 147)]
+    {
+        let mut bytes = whole.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        let path = scratch.path().join(format!("{code}.pcap"));
+        fs::write(&path, bytes).unwrap();
+        assert!(codes(&path).contains(&code.to_owned()), "{code}: {:?}", codes(&path));
+        assert!(!codes(&testdata.join("quickstart.pcap")).contains(&code.to_owned()));
     }
 }

@@ -362,8 +362,11 @@ fn name_may_be_null(path: &[String]) -> bool {
 fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
     /// What may be absent, by the last two names of the path; a bare name is one of the line itself.
     const OPTIONAL: &str = "
-        connection direction offset end time elapsed frame file spec about timestamp_uncertain damaged malformed encrypted
+        connection direction offset end time elapsed frame file spec about fix cause timestamp_uncertain damaged malformed encrypted
         payload timestamp_field length duration
+        findings_list.direction findings_list.offset findings_list.end findings_list.time findings_list.elapsed
+        findings_list.frame findings_list.file findings_list.spec findings_list.about findings_list.fix
+        findings_list.consequences
         set_chunk_size.size abort.chunk_stream_id acknowledgement.sequence_number set_peer_bandwidth.size
         set_peer_bandwidth.limit_type window_acknowledgement_size.size
         user_control.stream_id user_control.buffer_length user_control.timestamp user_control.swf_size

@@ -73,6 +73,12 @@ impl Witness {
         self.inspector.feed(traffic, &mut |record| {
             let mut record = *record;
             record.place.frame = None;
+            let mut summary;
+            if let Event::Summary(said) = record.event {
+                summary = said.clone();
+                summary.findings_list.iter_mut().for_each(|listed| listed.place.frame = None);
+                record.event = Event::Summary(&summary);
+            }
             record.place.file = None;
             let shown = match record.event {
                 Event::Message(message) => format!("{message:?}"),

@@ -308,7 +308,16 @@ fn listed() -> Vec<Listed> {
         consequences: 7,
         ..least.clone()
     };
-    vec![least, full]
+    let place = Place { file: Some(1), ..PLACE };
+    let mut all = vec![least, Listed { place, ..full.clone() }];
+    for (severity, confidence, direction) in [
+        (Severity::Warning, Confidence::Likely, Direction::ClientToServer),
+        (Severity::Info, Confidence::Certain, Direction::ServerToClient),
+    ] {
+        let finding = Finding { severity, confidence: Some(confidence), ..full.finding.clone() };
+        all.push(Listed { finding, direction: Some(direction), ..full.clone() });
+    }
+    all
 }
 
 fn findings_and_gaps(lines: &mut Lines) {

@@ -171,3 +171,92 @@ pub(super) const RULES: &[Rule] = &[
         spec: None,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_kit::{C2S, S2C, Script};
+    use crate::inspect::Severity;
+    use crate::proto::message::Control;
+
+    /// A chunk header of format 0 on a chunk stream, for a message of type 20.
+    fn header(chunk_stream_id: u8, length: u8) -> Vec<u8> {
+        vec![chunk_stream_id, 0, 0, 0, 0, 0, length, 20, 0, 0, 0, 0]
+    }
+
+    #[test]
+    fn a_chunk_stream_that_begins_with_format_1() {
+        let ping = b"\x42\0\0\0\0\0\x06\x04\0\x06\0\0\0\0";
+        assert_eq!(Script::shaken().raw(C2S, ping).codes(), ["chunk.fresh-fmt1"]);
+        let mut t = Script::shaken();
+        t.control(C2S, Control::Acknowledgement { sequence_number: Some(1) });
+        assert!(!t.raw(C2S, ping).has("chunk.fresh-fmt1"));
+    }
+
+    #[test]
+    fn a_header_inside_a_message() {
+        let begun = [&header(3, 200)[..], &[2; 128]].concat();
+        let mut t = Script::shaken();
+        assert!(t.raw(C2S, &begun).raw(C2S, &header(3, 0)).has("chunk.fmt0-mid-message"));
+        let mut t = Script::shaken();
+        assert!(!t.raw(C2S, &begun).raw(C2S, &header(4, 0)).has("chunk.fmt0-mid-message"));
+        assert!(t.end().has("chunk.unfinished"));
+    }
+
+    #[test]
+    fn an_abort_that_drops_a_message() {
+        let begun = [&header(3, 200)[..], &[2; 128]].concat();
+        let abort = |id| Control::Abort { chunk_stream_id: Some(id) };
+        assert!(Script::shaken().raw(C2S, &begun).control(C2S, abort(3)).has("chunk.abort"));
+        assert!(!Script::shaken().raw(C2S, &begun).control(C2S, abort(4)).has("chunk.abort"));
+    }
+
+    #[test]
+    fn chunk_sizes_that_cannot_be() {
+        for (size, wrong) in [(0, true), (0x8000_0080, true), (0x7fff_ffff, false)] {
+            let mut t = Script::shaken();
+            t.control(S2C, Control::SetChunkSize { size: Some(size) });
+            assert_eq!(t.has("chunk.size-invalid"), wrong, "{size}");
+        }
+    }
+
+    #[test]
+    fn an_id_in_more_bytes_than_it_needs() {
+        let long = [&[0, 0][..], &header(0, 0)[1..]].concat();
+        assert!(!Script::shaken().raw(C2S, &long).has("chunk.csid-long-form"));
+        let long = [&[1, 0, 0][..], &header(0, 0)[1..]].concat();
+        assert!(Script::shaken().raw(C2S, &long).has("chunk.csid-long-form"));
+    }
+
+    #[test]
+    fn extended_timestamps_that_are_not_repeated() {
+        for (repeated, code) in [(&[][..], true), (&[1, 0, 0, 0][..], false)] {
+            let mut t = Script::shaken();
+            let first =
+                [b"\x04\xff\xff\xff\0\0\xc8\x08\x01\0\0\0\x01\0\0\0", &[0xaf; 128][..]].concat();
+            t.raw(C2S, &first).raw(C2S, &[&[0xc4][..], repeated, &[0xaf; 72]].concat());
+            assert_eq!(t.has("chunk.ext-ts-missing-t3"), code, "{repeated:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_to_the_end() {
+        let mut t = Script::shaken();
+        t.raw(C2S, &[0xff; 5000]).end();
+        assert_eq!(t.codes(), ["chunk.sync-lost", "chunk.unreadable"]);
+        let listed: Vec<_> = t.listed.iter().map(|l| (l.finding.code, l.consequences)).collect();
+        assert_eq!(listed, [("chunk.sync-lost", 1)], "the second follows from the first");
+        assert_eq!(t.listed[0].finding.severity, Severity::Error);
+    }
+
+    #[test]
+    fn too_many_unfinished_bytes() {
+        let mut t = Script::shaken();
+        t.control(C2S, Control::SetChunkSize { size: Some(0x00ff_fff0) });
+        let part = vec![0; 0x00ff_fff0];
+        for id in [4, 5, 6] {
+            let head = [id, 0, 0, 0, 0xff, 0xff, 0xff, 18, 1, 0, 0, 0];
+            t.raw(C2S, &head).raw(C2S, &part);
+        }
+        assert!(t.has("limit.partial-bytes"));
+    }
+}

@@ -172,3 +172,12 @@ impl Report<'_> {
         self
     }
 }
+
+/// What a peer sent, in quotes and cut to 100 characters. Secrets are masked inside quotes only.
+pub(crate) fn quoted(text: &str) -> String {
+    const MOST: usize = 100;
+    let cut = text.chars().count() > MOST;
+    // Quotes inside would end it.
+    let short: String = text.chars().take(MOST).map(|c| if c == '"' { '\'' } else { c }).collect();
+    format!("\"{short}{}\"", if cut { "…" } else { "" })
+}

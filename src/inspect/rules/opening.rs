@@ -116,3 +116,29 @@ pub(super) const RULES: &[Rule] = &[
         spec: Some("RTMP 1.0 §5.2.2"),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_kit::{C2S, S2C, Script};
+
+    #[test]
+    fn what_a_connection_opens_with() {
+        for (first, code) in [
+            (&b"GET / HTTP/1.1\r\n"[..], "hs.http-on-rtmp"),
+            (b"HTTP/1.1 400 Bad Request\r\n", "hs.http-reply"),
+            (b"\x16\x03\x01\x02\0", "hs.tls-on-plain"),
+            (b"\x06", "hs.rtmpe"),
+            (b"\x04", "hs.version"),
+            (b"SSH-2.0-x", "hs.not-rtmp"),
+        ] {
+            assert_eq!(Script::new().raw(S2C, first).codes(), [code]);
+        }
+        assert_eq!(Script::new().raw(S2C, b"\x03").codes(), [""; 0]);
+    }
+
+    #[test]
+    fn a_handshake_that_is_not_whole() {
+        assert!(Script::new().raw(C2S, &[3; 1537]).end().has("hs.incomplete"));
+        assert!(!Script::shaken().end().has("hs.incomplete"));
+    }
+}
