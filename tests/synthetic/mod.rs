@@ -1054,7 +1054,8 @@ fn payloads(lines: &mut Lines) {
             }
         }
     }
-    lines.writer = writer(Form::None, Limits::default(), &[]);
+    let files = ["a.pcap".to_owned(), "b.pcap".to_owned()];
+    lines.writer = writer(Form::None, Limits::default(), &files);
 }
 
 fn summaries(lines: &mut Lines) {
