@@ -66,7 +66,7 @@
 //! | `cli` | arguments, wiring, exit statuses (feature `cli`) | all of the above |
 //!
 //! Inside `proto` the order is `types`, `fault`, `cursor`; then `handshake`, `chunk`, `codec` and `amf`, which do not
-//! know each other; then `bitstream`, which knows `codec`, and `message`. Only `cli` names clap and tokio. `tests/layers.rs` is the exact table and fails
+//! know each other; then `bitstream`, which knows `codec`, and `message`; then `session`, which joins them. Only `cli` names clap and tokio. `tests/layers.rs` is the exact table and fails
 //! on an import that is not in it. Without the feature `cli` there is no terminal code: `default-features = false`.
 //!
 //! # Specifications
@@ -76,6 +76,7 @@
 //! | RTMP 1.0 §5.2, handshake; the digest form that no specification describes | [`proto::handshake`] |
 //! | RTMP 1.0 §5.3, chunk stream | [`proto::chunk`] |
 //! | RTMP 1.0 §5.4, §6, §7, messages | [`proto::message`]; commands by name: [`proto::message::command`] |
+//! | RTMP 1.0 §7.2, the answers of servers and the calls of clients; Enhanced RTMP v2: capabilities, reconnect request | [`proto::session`] |
 //! | Enhanced RTMP v2: FourCCs, ModEx, multitrack, multichannel | [`proto::message`] |
 //! | Video File Format 10.1 (FLV), annex E.4: audio and video tag headers | [`proto::message`] |
 //! | TLS 1.3 (RFC 8446), 1.2 and before, seen from outside with their secrets | [`capture::tls`] |

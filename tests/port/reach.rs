@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rtmpctl::Limits;
+use rtmpctl::capture::file;
 use rtmpctl::live::{Cause, Client, ClientOptions, Message};
 use rtmpctl::proto::amf::Value;
 use rtmpctl::proto::chunk::{self, Item, Keep, Outgoing, Writer};
@@ -252,6 +253,34 @@ async fn a_client_connects_publishes_and_plays() {
     assert_eq!(events, ["Connected", "Published", "played", "Unpublished"]);
     assert_eq!(media, sent);
     assert_eq!(result, Ok(()));
+}
+
+#[tokio::test]
+async fn a_file_that_is_published_arrives_tag_by_tag() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/hevc-opus.flv");
+    let mut file = file::Reader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut tags = Vec::new();
+    while let Some(item) = file.next().unwrap() {
+        if let file::Item::Tag(tag) = item {
+            tags.push((tag.type_id, tag.timestamp, tag.payload.to_vec()));
+        }
+    }
+    assert!(tags.len() > 50, "{}", tags.len());
+    let (mut client, server) = fresh(&ClientOptions::default());
+    let talk = async {
+        client.handshake().await.unwrap();
+        client.sender().control(Control::SetChunkSize { size: Some(4096) });
+        client.connect(&connect()).await.unwrap();
+        let stream = client.publish("key", PublishType::Live).await.unwrap();
+        for (type_id, timestamp, payload) in &tags {
+            let message = Message::new(stream, *type_id, *timestamp, payload.clone());
+            client.send(&message).await.unwrap();
+        }
+        client.close().await.unwrap();
+    };
+    let ((), (_, media, result)) = tokio::join!(talk, serve(server, Policy::default()));
+    assert_eq!(result, Ok(()));
+    assert!(media == tags, "{} of {}", media.len(), tags.len());
 }
 
 #[tokio::test]
