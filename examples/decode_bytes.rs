@@ -2,9 +2,8 @@
 //!
 //! `cargo run --example decode_bytes client-to-server.raw server-to-client.raw`
 
-#![allow(clippy::print_stdout, reason = "a program that talks to people")]
-
 use std::error::Error;
+use std::io::Write;
 
 use rtmpctl::Limits;
 use rtmpctl::inspect::{
@@ -32,15 +31,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn show(record: &Record<'_>) {
-    match &record.event {
-        Event::Message(message) => println!(
+    let mut out = std::io::stdout().lock();
+    // Whoever reads may have seen enough.
+    let _ = match &record.event {
+        Event::Message(message) => writeln!(
+            out,
             "{} {} {} {} bytes",
             record.direction.map_or("", Direction::as_str),
             message.raw.timestamp,
             message.kind.as_str(),
             message.raw.length,
         ),
-        Event::Finding(finding) => println!("{}", finding.message),
-        _ => {}
-    }
+        Event::Finding(finding) => writeln!(out, "{}", finding.message),
+        _ => Ok(()),
+    };
 }

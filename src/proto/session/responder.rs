@@ -518,7 +518,9 @@ impl Reply<'_> {
             status.others.push(("ex".into(), Value::Object(members)));
         }
         let rejected = ConnectResult { error: true, status, ..ConnectResult::default() };
-        self.send(0, rejected.command(self.transaction.unwrap_or(1.0)));
+        let command = rejected.command(self.transaction.unwrap_or(1.0));
+        // As Flash Media Server has it, and FFmpeg looks for the description in the first object that there is.
+        self.send(0, Command { object: Some(Value::Null), ..command });
         self.send(0, ConnectionCall::Close.command(0.0));
         Some(Event::Close(why))
     }
