@@ -4,8 +4,8 @@
     eval "$(tests/programs)"
     RTMPCTL=target/debug/rtmpctl tests/real/codecs.py [CLIP...]
 
-For each line of testdata/clips: ffmpeg makes the clip and publishes it to nginx-rtmp without coding it anew, tcpdump
-records, and rtmpctl must say the same as ffmpeg of that file: codec, size or rate, profile, sample format; of each
+For each line of testdata/clips: ffmpeg makes the clip; ffmpeg, and then PyAV, publish it to nginx-rtmp without coding it
+anew, tcpdump records, and rtmpctl must say the same as ffmpeg of that file: codec, size or rate, profile, sample format; of each
 packet its time, composition time, size, and whether it is a key frame; that by the tag and by the bitstream.
 The last line is "N passed, N failed".
 """
@@ -30,6 +30,8 @@ CODECS = {"h264": ["avc"], "hevc": ["hevc"], "vvc": ["vvc1"], "av1": ["av1"], "v
           "flac": ["flac"], "ac3": ["ac3"], "eac3": ["eac3"], "speex": ["speex"], "pcm_alaw": ["g711a"], "pcm_mulaw": ["g711u"],
           "adpcm_swf": ["adpcm"], "pcm_u8": ["pcm", "pcm_le"], "pcm_s16le": ["pcm_le"],
           "nellymoser": ["nellymoser", "nellymoser_8k", "nellymoser_16k"]}
+# PyAV 18.1's muxer aborts where a stream of Speex has no frame size, as in FLV.
+NOT_BY_PYAV = ["speex"]
 CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
 SHAPES = {"yuv420p": ("4:2:0", 8), "yuv420p10le": ("4:2:0", 10)}
 
@@ -45,11 +47,9 @@ def clips():
     return found
 
 
-def make(tmp, name, which, options):
-    path = os.path.join(tmp, name + ".flv")
+def make(path, which, options):
     program = os.environ["NEW_FFMPEG"] if which == "new" else "ffmpeg"
     run(*real.quiet(program), *options, "-t", "1", "-f", "flv", path)
-    return path
 
 
 def described(path):
@@ -130,10 +130,16 @@ def parameters(records, summary, kind, track, stream, rate):
             check(colours == "bt2020nc/bt2020/smpte2084" and (colours in words or "unknown" in words), "colours:", colours, words)
 
 
-def compare(tmp, name, which, options):
-    path = make(tmp, name, which, options)
+def publish(publisher, path, url):
+    if publisher == "pyav":
+        run(os.environ["PYAV_PYTHON"], os.path.join(os.path.dirname(os.path.abspath(__file__)), "publish.py"), path, url)
+    else:
+        run(*real.quiet(os.environ["NEW_FFMPEG"]), "-i", path, "-map", "0", "-c", "copy", "-f", "flv", url)
+
+
+def compare(tmp, name, path, publisher, options):
     with real.recorded(tmp, name) as (url, capture):
-        run(*real.quiet(os.environ["NEW_FFMPEG"]), "-i", path, "-map", "0", "-c", "copy", "-f", "flv", url + "/live/" + name)
+        publish(publisher, path, url + "/live/" + name)
     records, _ = real.decode(capture, "--bitstream")
     real.whole(records)
     summary = records[-1]
@@ -142,7 +148,10 @@ def compare(tmp, name, which, options):
     for stream in described(path):
         kind = stream["media_type"]
         track, seen[kind] = seen[kind], seen[kind] + 1
-        same(packets(records, kind, track), stream["packets"], "%s %d packet" % (kind, track))
+        expected = stream["packets"]
+        if publisher == "pyav":  # which does not hand on the empty packet that ffmpeg reads some codecs to begin with
+            expected = [packet for packet in expected if packet[2]]
+        same(packets(records, kind, track), expected, "%s %d packet" % (kind, track))
         parameters(records, summary, kind, track, stream, rate)
     for kind, count in seen.items():
         tracks = [t for t in summary["tracks"] if t["type"] == kind]
@@ -158,16 +167,23 @@ def main():
         sys.exit("no such clip; there are: " + " ".join(listed))
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="rtmpctl-codecs.") as tmp:
-        for name, (which, options) in chosen.items():
+        both = [(name, publisher) for name in chosen for publisher in ("ffmpeg", "pyav")]
+        for name, publisher in both:
+            if publisher == "pyav" and name in NOT_BY_PYAV:
+                continue
             began = time.monotonic()
+            which, options = chosen[name]
+            path = os.path.join(tmp, name + ".flv")
             try:
-                compare(tmp, name, which, options)
+                if not os.path.exists(path):
+                    make(path, which, options)
+                compare(tmp, name, path, publisher, options)
                 result, passed = "ok", passed + 1
             except Failed as error:
                 result, failed = "FAILED: %s" % error, failed + 1
             except Exception:  # noqa: BLE001  (the next clip is to run whatever this one met)
                 result, failed = "FAILED:\n" + traceback.format_exc(), failed + 1
-            print("real codec %s (%.1f s) ... %s" % (name, time.monotonic() - began, result), flush=True)
+            print("real codec %s by %s (%.1f s) ... %s" % (name, publisher, time.monotonic() - began, result), flush=True)
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(1 if failed else 0)
 
