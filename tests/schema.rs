@@ -381,7 +381,7 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         tracks.codec tracks.config tracks.multichannel tracks.composition_time
         config.profile config.profile_idc config.level config.width config.height config.frame_rate config.chroma
         config.bit_depth config.interlaced config.reference_frames config.nal_length_size config.object_type
-        config.sample_rate config.channels config.sbr config.ps config.bit_rate config.frame_samples config.pre_skip
+        config.sample_rate config.input_sample_rate config.channels config.sbr config.ps config.bit_rate config.frame_samples config.pre_skip
         config.signature
         config.vps_count config.sps_count config.pps_count config.color_primaries config.transfer config.matrix
         config.full_range

@@ -586,6 +586,7 @@ fn audio_bodies() -> Vec<Audio> {
         profile: Some("HE-AAC"),
         object_type: Some(5),
         sample_rate: Some(48_000),
+        input_sample_rate: Some(u32::MAX),
         channels: Some(2),
         sbr: Some(true),
         ps: Some(false),

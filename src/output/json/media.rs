@@ -238,6 +238,7 @@ pub(super) fn write_audio_config(line: &mut Line<'_>, config: &AudioConfig) {
     }
     line.maybe("object_type", config.object_type);
     line.maybe("sample_rate", config.sample_rate);
+    line.maybe("input_sample_rate", config.input_sample_rate);
     line.maybe("channels", config.channels);
     for (name, value) in [("sbr", config.sbr), ("ps", config.ps)] {
         if let Some(value) = value {

@@ -36,6 +36,9 @@ struct Core {
 fn walk(b: &mut Bits<'_>, config: &mut AudioConfig, core: &mut Core) -> Result<(), Fault> {
     let mut object = object_type(b)?;
     config.object_type = Some(object);
+    if object == 0 {
+        return Err(Fault::invalid(0, "AAC object type", 0));
+    }
     core.rate = Some(sample_rate(b)?);
     let at = b.offset();
     let channels = b.u8(4, "AAC channel configuration")?;
@@ -259,6 +262,7 @@ mod tests {
             decode(&[0x12, 0x78]).1,
             Some(Fault::invalid(1, "AAC channel configuration", 15))
         );
+        assert_eq!(decode(&[0x02, 0x10]).1, Some(Fault::invalid(0, "AAC object type", 0)));
         assert_eq!(decode(&[]).1, Some(Fault::short(0, "AAC object type", 1, 0)));
     }
 }

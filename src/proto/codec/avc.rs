@@ -3,6 +3,7 @@
 
 use super::avc_vui::usability;
 use super::bits::Bits;
+use super::parameter_sets::{nal_length_size, no_version};
 use super::{Level, VideoConfig, chroma_name};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
@@ -37,14 +38,14 @@ fn walk(record: &[u8], config: &mut VideoConfig, timing: &mut PictureTiming) -> 
     let mut c = Cursor::new(record);
     let version = c.u8("AVC configuration version")?;
     if version != 1 {
-        return Err(Fault::invalid(0, "AVC configuration version", u64::from(version)));
+        return Err(no_version(record, "AVC configuration version", version));
     }
     let [profile, constraints, level] = c.array("AVC profile and level")?;
     profile_and_level(config, profile, constraints, level);
-    config.nal_length_size = Some((c.u8("AVC NAL unit length size")? & 3) + 1);
+    let (size, mut fault) = nal_length_size(c.u8("AVC NAL unit length size")?, 4);
+    config.nal_length_size = Some(size);
     let sets = c.u8("AVC sequence parameter set count")? & 0x1f;
     config.sps_count = Some(u16::from(sets));
-    let mut fault = None;
     for i in 0..sets {
         let len = c.u16("AVC sequence parameter set length")?;
         let at = c.offset();
@@ -52,7 +53,8 @@ fn walk(record: &[u8], config: &mut VideoConfig, timing: &mut PictureTiming) -> 
         // The first one counts, and a cut one still says something.
         if i == 0 {
             let unit = set.as_ref().map_or_else(|_| &record[at..], |set| *set);
-            fault = sequence_parameter_set(unit, config, timing).err().map(|f| f.rebased(at));
+            let inside = sequence_parameter_set(unit, config, timing).err();
+            fault = fault.or(inside.map(|fault| fault.rebased(at)));
         }
         set?;
     }
@@ -316,7 +318,18 @@ mod tests {
         let (config, fault) = decode(&[0, 0, 0, 1, 0x67, 100]);
         assert_eq!(
             (config, fault),
-            (VideoConfig::default(), Some(Fault::invalid(0, "AVC configuration version", 0)))
+            (VideoConfig::default(), Some(no_version(&[0, 0, 1], "AVC configuration version", 0)))
         );
+    }
+
+    #[test]
+    fn lengths_of_three_bytes_are_said_and_hide_nothing() {
+        let mut record = record(&high_1080());
+        record[4] = 0xfe;
+        let (config, fault) = decode(&record);
+        assert_eq!((config.nal_length_size, config.width), (Some(3), Some(1920)));
+        assert_eq!(fault, Some(Fault::invalid(4, "NAL unit length size", 3)));
+        record[0] = 7;
+        assert_eq!(decode(&record).1, Some(Fault::invalid(0, "AVC configuration version", 7)));
     }
 }

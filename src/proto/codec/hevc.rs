@@ -2,7 +2,7 @@
 
 use super::bits::Bits;
 use super::hevc_sps::sequence_parameter_set;
-use super::parameter_sets::Arrays;
+use super::parameter_sets::{Arrays, nal_length_size, no_version};
 use super::{Level, VideoConfig, chroma_name};
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
@@ -23,7 +23,7 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     let version = c.u8("HEVC configuration version")?;
     // Software that predates the final standard writes 0 and means the same layout.
     if version > 1 || (version == 0 && record.get(1) == Some(&0)) {
-        return Err(Fault::invalid(0, "HEVC configuration version", u64::from(version)));
+        return Err(no_version(record, "HEVC configuration version", version));
     }
     let profile = c.u8("HEVC profile")? & 0x1f;
     c.take(4, "HEVC profile compatibility flags")?;
@@ -37,10 +37,12 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     c.u8("HEVC chroma bit depth")?;
     let frames = c.u16("HEVC average frame rate")?;
     config.frame_rate = (frames != 0).then(|| f64::from(frames) / 256.0);
-    config.nal_length_size = Some((c.u8("HEVC NAL unit length size")? & 3) + 1);
+    let (size, fault) = nal_length_size(c.u8("HEVC NAL unit length size")?, 21);
+    config.nal_length_size = Some(size);
     let at = c.offset();
     let arrays = Arrays { mask: 0x3f, vps: VPS, single: &[], sps: sequence_parameter_set };
-    arrays.read(c.rest(), config).map_err(|fault| fault.rebased(at))
+    arrays.read(c.rest(), config).map_err(|fault| fault.rebased(at))?;
+    fault.map_or(Ok(()), Err)
 }
 
 /// Sets what the profile, tier and level say; `sources` is the byte with the two source flags first.
@@ -179,7 +181,16 @@ mod tests {
         let (config, fault) = decode(&[0, 0, 0, 1, 0x40]);
         assert_eq!(
             (config.profile, fault),
-            (None, Some(Fault::invalid(0, "HEVC configuration version", 0)))
+            (None, Some(no_version(&[0, 0, 1], "HEVC configuration version", 0)))
         );
+    }
+
+    #[test]
+    fn lengths_of_three_bytes_are_said_and_hide_nothing() {
+        let mut record = record();
+        record[21] = 0x0e;
+        let (config, fault) = decode(&record);
+        assert_eq!((config.nal_length_size, config.width), (Some(3), Some(1920)));
+        assert_eq!(fault, Some(Fault::invalid(21, "NAL unit length size", 3)));
     }
 }

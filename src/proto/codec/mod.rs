@@ -74,6 +74,8 @@ pub struct AudioConfig {
     pub object_type: Option<u8>,
     /// Samples per second of what is heard: with explicit SBR the extension's rate.
     pub sample_rate: Option<u32>,
+    /// Samples per second of what the encoder was given, where the record says it: Opus.
+    pub input_sample_rate: Option<u32>,
     /// Channels of what is heard: 2 for one coded channel with explicit PS.
     pub channels: Option<u8>,
     /// Whether SBR is signalled; `None` where the record leaves it open (implicit signalling).

@@ -4,13 +4,16 @@ use super::AudioConfig;
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
-/// Decodes an `OpusHead`. Opus is always decoded at 48 kHz; the sample rate here is that of the encoder's input.
+/// Decodes an `OpusHead`. Opus is always decoded at 48 kHz, whatever the rate of the encoder's input was.
 #[must_use]
 pub fn decode(record: &[u8]) -> (AudioConfig, Option<Fault>) {
     let mut config = AudioConfig::default();
     let fault = walk(record, &mut config).err();
     (config, fault)
 }
+
+/// The rate at which Opus is decoded (RFC 6716 §2.1.3; RFC 7845 §5.1, "Input Sample Rate").
+const RATE: u32 = 48_000;
 
 fn walk(record: &[u8], config: &mut AudioConfig) -> Result<(), Fault> {
     let mut c = Cursor::new(record);
@@ -24,9 +27,13 @@ fn walk(record: &[u8], config: &mut AudioConfig) -> Result<(), Fault> {
     }
     let channels = c.u8("Opus channel count")?;
     config.channels = Some(channels);
+    if channels == 0 {
+        return Err(Fault::invalid(9, "Opus channel count", 0));
+    }
+    config.sample_rate = Some(RATE);
     config.pre_skip = Some(u16::from_le_bytes(c.array("Opus pre-skip")?));
     let rate = u32::from_le_bytes(c.array("Opus input sample rate")?);
-    config.sample_rate = (rate != 0).then_some(rate); // 0 is "unspecified"
+    config.input_sample_rate = (rate != 0).then_some(rate); // 0 is "unspecified"
     c.u16("Opus output gain")?;
     if c.u8("Opus channel mapping family")? != 0 {
         c.take(2 + usize::from(channels), "Opus channel mapping")?;
@@ -40,16 +47,16 @@ mod tests {
 
     #[test]
     fn a_header_whole_and_cut() {
-        let record = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0";
+        let record = b"OpusHead\x01\x02\x38\x01\x44\xac\0\0\0\0\0";
         let (config, fault) = decode(record);
         assert_eq!(fault, None);
         assert_eq!((config.channels, config.sample_rate), (Some(2), Some(48_000)));
-        assert_eq!(config.pre_skip, Some(312));
+        assert_eq!((config.pre_skip, config.input_sample_rate), (Some(312), Some(44_100)));
         for cut in 0..record.len() {
             let (config, fault) = decode(&record[..cut]);
             assert!(fault.is_some());
             assert_eq!(
-                (config.channels.is_some(), config.sample_rate.is_some()),
+                (config.channels.is_some(), config.input_sample_rate.is_some()),
                 (cut >= 10, cut >= 16)
             );
         }
@@ -57,6 +64,8 @@ mod tests {
             decode(b"OpusTags....").1,
             Some(Fault::broken(0, "Opus signature", "is not OpusHead"))
         );
+        let none = b"OpusHead\x01\0\0\0\x80\xbb\0\0\0\0\0";
+        assert_eq!(decode(none).1, Some(Fault::invalid(9, "Opus channel count", 0)));
     }
 
     #[test]

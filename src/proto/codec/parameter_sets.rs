@@ -4,6 +4,25 @@ use super::VideoConfig;
 use crate::proto::cursor::Cursor;
 use crate::proto::fault::Fault;
 
+/// Bytes of the length before each NAL unit from the two bits that code it, and what is wrong with them: three bytes are
+/// not allowed (ISO/IEC 14496-15 §5.3.3.1.2).
+pub(super) fn nal_length_size(bits: u8, at: usize) -> (u8, Option<Fault>) {
+    let bits = bits & 3;
+    (bits + 1, (bits == 2).then(|| Fault::invalid(at, "NAL unit length size", 3)))
+}
+
+/// Why the beginning of a record is none, where its version is not 1.
+pub(super) fn no_version(record: &[u8], reading: &'static str, version: u8) -> Fault {
+    match record {
+        [0, 0, 1, ..] | [0, 0, 0, 1, ..] => Fault::broken(
+            0,
+            reading,
+            "is a start code: these are parameter sets as in annex B and no record",
+        ),
+        _ => Fault::invalid(0, reading, u64::from(version)),
+    }
+}
+
 /// How the arrays of a codec are read.
 pub(super) struct Arrays<'a> {
     /// The bits of an array's first byte that are the NAL unit type.
@@ -44,5 +63,18 @@ impl Arrays<'_> {
             }
         }
         fault.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_codes_in_place_of_a_version_are_named() {
+        for record in [&[0, 0, 1, 0x67][..], &[0, 0, 0, 1, 0x67]] {
+            assert!(no_version(record, "version", 0).reason().to_string().contains("annex B"));
+        }
+        assert_eq!(no_version(&[2, 0, 1], "version", 2), Fault::invalid(0, "version", 2));
     }
 }

@@ -19,6 +19,7 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     if record.starts_with(&[1, 0, 0, 0]) {
         c.take(4, "VP box version and flags")?;
     }
+    let begin = c.offset();
     let profile = c.u8("VP profile")?;
     config.profile_idc = Some(profile);
     config.profile = match profile {
@@ -31,7 +32,8 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     let level = c.u8("VP level")?;
     config.level = (level != 0).then(|| Level::from_tenths(level)); // 0 is "unknown"
     let byte = c.u8("VP bit depth")?;
-    config.bit_depth = Some(byte >> 4);
+    let depth = byte >> 4;
+    config.bit_depth = Some(depth);
     config.chroma = match byte >> 1 & 7 {
         0 | 1 => Some("4:2:0"),
         2 => Some("4:2:2"),
@@ -45,6 +47,16 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     config.matrix = Some(matrix);
     let len = c.u16("VP initialization data length")?;
     c.take(usize::from(len), "VP initialization data")?;
+    if profile > 3 {
+        return Err(Fault::invalid(begin, "VP profile", u64::from(profile)));
+    }
+    if !matches!(depth, 8 | 10 | 12) {
+        return Err(Fault::invalid(begin + 2, "VP bit depth", u64::from(depth)));
+    }
+    let chroma = byte >> 1 & 7;
+    if chroma > 3 {
+        return Err(Fault::invalid(begin + 2, "VP chroma subsampling", u64::from(chroma)));
+    }
     Ok(())
 }
 
@@ -70,6 +82,23 @@ mod tests {
             assert_eq!(config.full_range, Some(false));
             for cut in 0..record.len() {
                 assert!(decode(&record[..cut]).1.is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_stream_has_is_said_and_hides_nothing() {
+        for (at, byte, reading, value) in [
+            (0, 4, "VP profile", 4),
+            (2, 0x32, "VP bit depth", 3),
+            (2, 0x88, "VP chroma subsampling", 4),
+        ] {
+            let mut record = [0, 41, 0x82, 9, 16, 9, 0, 0];
+            record[at] = byte;
+            for skipped in [0, 4] {
+                let (config, fault) = decode(&[&[1, 0, 0, 0][..skipped], &record].concat());
+                assert_eq!(fault, Some(Fault::invalid(skipped + at, reading, value)));
+                assert_eq!(config.matrix, Some(9));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! VVC: the decoder configuration record (ISO/IEC 14496-15 §11.2.4.2).
 
 use super::bits::Bits;
-use super::parameter_sets::Arrays;
+use super::parameter_sets::{Arrays, nal_length_size};
 use super::vvc_sps::sequence_parameter_set;
 use super::{Level, VideoConfig, chroma_name};
 use crate::proto::fault::Fault;
@@ -23,22 +23,24 @@ fn walk(record: &[u8], config: &mut VideoConfig) -> Result<(), Fault> {
     // The box has its version and flags first, and so does what some software sends. No record begins with a zero.
     let skipped = if record.starts_with(&[0, 0, 0, 0]) { 4 } else { 0 };
     let mut b = Bits::new(&record[skipped..]);
-    fixed(&mut b, config).map_err(|fault| fault.rebased(skipped))?;
+    let fault = fixed(&mut b, config).map_err(|fault| fault.rebased(skipped))?;
     let at = b.offset() + skipped;
     let single = &[OPERATING_POINTS, CAPABILITIES];
     let arrays = Arrays { mask: 0x1f, vps: VPS, single, sps: sequence_parameter_set };
-    arrays.read(&record[at..], config).map_err(|fault| fault.rebased(at))
+    arrays.read(&record[at..], config).map_err(|fault| fault.rebased(at))?;
+    fault.map_or(Ok(()), |fault| Err(fault.rebased(skipped)))
 }
 
-/// What comes before the parameter sets.
-fn fixed(b: &mut Bits<'_>, config: &mut VideoConfig) -> Result<(), Fault> {
+/// What comes before the parameter sets. What is wrong but hides nothing is given.
+fn fixed(b: &mut Bits<'_>, config: &mut VideoConfig) -> Result<Option<Fault>, Fault> {
     let reserved = b.u8(5, "VVC reserved bits")?;
     if reserved != 0x1f {
         return Err(Fault::invalid(0, "VVC reserved bits", u64::from(reserved)));
     }
-    config.nal_length_size = Some(b.u8(2, "VVC NAL unit length size")? + 1);
+    let (size, fault) = nal_length_size(b.u8(2, "VVC NAL unit length size")?, 0);
+    config.nal_length_size = Some(size);
     if !b.flag("VVC profile, tier and level flag")? {
-        return Ok(());
+        return Ok(fault);
     }
     b.skip(9, "VVC output layer set")?;
     let sub_layers = b.u(3, "VVC sub-layer count")?;
@@ -65,7 +67,7 @@ fn fixed(b: &mut Bits<'_>, config: &mut VideoConfig) -> Result<(), Fault> {
     config.height = Some(b.u(16, "VVC picture height")?);
     let frames = b.u(16, "VVC average frame rate")?;
     config.frame_rate = (frames != 0).then(|| f64::from(frames) / 256.0);
-    Ok(())
+    Ok(fault)
 }
 
 /// Sets what profile and level say.
@@ -164,5 +166,16 @@ mod tests {
             assert_eq!(config.width.is_some(), cut >= 17, "cut at {cut}");
         }
         assert_eq!(decode(&[1, 2]).1, Some(Fault::invalid(0, "VVC reserved bits", 0)));
+    }
+
+    #[test]
+    fn lengths_of_three_bytes_are_said_and_hide_nothing() {
+        for skipped in [0, 4] {
+            let mut record = [&[0; 4][..skipped], &record()].concat();
+            record[skipped] = 0xfd;
+            let (config, fault) = decode(&record);
+            assert_eq!((config.nal_length_size, config.width), (Some(3), Some(1920)));
+            assert_eq!(fault, Some(Fault::invalid(skipped, "NAL unit length size", 3)));
+        }
     }
 }
