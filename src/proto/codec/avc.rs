@@ -54,7 +54,7 @@ fn walk(record: &[u8], config: &mut VideoConfig, timing: &mut PictureTiming) -> 
         if i == 0 {
             let unit = set.as_ref().map_or_else(|_| &record[at..], |set| *set);
             let inside = sequence_parameter_set(unit, config, timing).err();
-            fault = fault.or(inside.map(|fault| fault.rebased(at)));
+            fault = fault.or_else(|| inside.map(|fault| fault.rebased(at)));
         }
         set?;
     }
