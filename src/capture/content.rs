@@ -85,6 +85,8 @@ enum Verdict {
     Rtmp,
     /// TLS, behind so many bytes of a PROXY protocol header.
     Tls(usize),
+    /// TLS whose ClientHello is not in the capture, from the ServerHello on.
+    TlsAnswer,
     /// TLS from the middle of the connection.
     Sealed,
     /// RTMPT, behind so many bytes of a PROXY protocol header.
@@ -380,6 +382,9 @@ impl Content {
                     return Verdict::More;
                 }
                 _ if tls::is_client_hello(bytes) => return Verdict::Tls(ahead),
+                _ if ahead == 0 && self.client != Some(opener) && tls::is_server_hello(bytes) => {
+                    return Verdict::TlsAnswer;
+                }
                 _ => {}
             }
         }
@@ -453,11 +458,12 @@ impl Content {
         self.state = State::Other;
         match verdict {
             // Of many without keys there is no more to say than of some.
-            Verdict::Tls(_) if !self.expected && !shared.looks_into_tls() => {
+            Verdict::Tls(_) | Verdict::TlsAnswer if !self.expected && !shared.looks_into_tls() => {
                 shared.counts.tls_connections += 1;
                 return;
             }
             Verdict::Tls(ahead) => self.enter_tls(&mut kept, ahead, shared, out),
+            Verdict::TlsAnswer => self.enter_answer(&kept),
             Verdict::Tunnel(ahead) => self.enter_tunnel(&mut kept, ahead),
             Verdict::Request(at) => {
                 kept.drain(..at);
@@ -505,7 +511,24 @@ impl Content {
         if !header.is_empty() {
             inner.piece(client, Piece::Bytes(&header), place, shared, &mut |traffic| out(traffic));
         }
-        self.state = State::Tls(Box::new(Secure::new(inner)));
+        self.state = State::Tls(Box::new(Secure::new(inner, tls::Session::new())));
+    }
+
+    /// The server goes on with TLS.
+    fn enter_answer(&mut self, kept: &[Kept]) {
+        let Some(server) = kept.first().map(|kept| kept.side) else { return };
+        self.client = Some(1 - server);
+        let mut inner = Self::new(self.ends, self.first, self.expected);
+        // If it can be decrypted, what is inside is seen from its first byte.
+        (inner.client, inner.from_start) = (self.client, true);
+        (inner.flow, inner.secure) = (self.flow, true);
+        let secure = Secure::new(inner, tls::Session::without_client_hello());
+        self.state = State::Tls(Box::new(secure));
+    }
+
+    /// Nothing of what it carries is read, and the connection does not begin in the capture.
+    pub(super) const fn begins_inside(&mut self) {
+        self.from_start = false;
     }
 
     /// The client opens with a request of RTMPT, whose sessions have numbers of their own.

@@ -50,14 +50,8 @@ impl Side {
 }
 
 impl Secure {
-    pub(super) fn new(inner: Content) -> Self {
-        Self {
-            session: Session::new(),
-            inner,
-            said: false,
-            given_up: false,
-            sides: Default::default(),
-        }
+    pub(super) fn new(inner: Content, session: Session) -> Self {
+        Self { session, inner, said: false, given_up: false, sides: Default::default() }
     }
 
     /// What reassembly gives for the bytes that `side` sent. `false` where nothing more can come of it.
@@ -183,6 +177,9 @@ impl Secure {
         if std::mem::replace(&mut self.given_up, true) {
             return;
         }
+        if self.session.facts().client_random.is_none() {
+            self.inner.begins_inside();
+        }
         if let Some(flow) = self.tell(shared, out)
             && let Some(finding) = self.unread()
         {
@@ -274,7 +271,14 @@ fn unread_finding(facts: &Facts, state: State) -> Finding {
                 let label = facts.wanted.unwrap_or("CLIENT_RANDOM");
                 format!(" (there is no {label} for client random {hex})")
             });
-            format!("{what}: to read what is inside, {NEEDED}{random}")
+            let tried = match facts.client_random {
+                None if facts.version.is_none() => "",
+                Some(_) => "",
+                None => {
+                    " (the ClientHello that names them is not in the capture: all that are given are tried)"
+                }
+            };
+            format!("{what}: to read what is inside, {NEEDED}{random}{tried}")
         }
         State::Unreadable(Unreadable::Limit(limit)) => {
             format!(
@@ -291,9 +295,15 @@ fn unread_finding(facts: &Facts, state: State) -> Finding {
 fn unanswered_finding(facts: &Facts, answer: &[u8], went_on: bool) -> Finding {
     let what = described(facts);
     if went_on && answer.is_empty() {
+        let how = match facts.wanted {
+            Some(label) => format!("to read what the client said, {NEEDED} ({label})"),
+            None => {
+                "without that it cannot be decrypted, unless it is TLS 1.3 and without early data"
+                    .to_owned()
+            }
+        };
         let text = format!(
-            "the client speaks {what}, and goes on behind its hello: what the server said is not in the capture, without \
-             which it cannot be decrypted"
+            "the client speaks {what}, and goes on behind its hello: what the server said is not in the capture; {how}"
         );
         return Finding::new("tls.no-keys", Severity::Warning, text).spec("RFC 8446 §5");
     }

@@ -13,6 +13,7 @@
 mod damaged;
 mod hostile;
 mod many;
+mod one_side;
 mod plain;
 mod prefix;
 #[cfg(feature = "cli")]

@@ -41,6 +41,8 @@ pub(super) struct ClientHello {
     pub(super) random: [u8; 32],
     pub(super) session_id: Vec<u8>,
     pub(super) versions: Vec<Version>,
+    /// Those of TLS 1.3.
+    pub(super) suites: Vec<CipherSuite>,
     pub(super) server_name: Option<String>,
     pub(super) alpn: Vec<String>,
     pub(super) ticket: Vec<u8>,
@@ -61,6 +63,20 @@ pub(super) struct ServerHello {
 }
 
 impl ServerHello {
+    /// One that is not in the capture, as far as it is known.
+    pub(super) const fn guessed(version: Version, suite: CipherSuite) -> Self {
+        Self {
+            version,
+            random: [0; 32],
+            session_id: Vec::new(),
+            suite,
+            compressed: false,
+            alpn: None,
+            encrypt_then_mac: false,
+            extended_master_secret: false,
+        }
+    }
+
     /// Whether it is a HelloRetryRequest.
     pub(super) fn is_retry(&self) -> bool {
         self.random == RETRY
@@ -124,9 +140,12 @@ impl ClientHello {
         let legacy = Version(cursor.u16("legacy_version").ok()?);
         let random = cursor.array("random").ok()?;
         let session_id = short(&mut cursor)?;
-        let _suites = long(&mut cursor)?;
+        let suites = long(&mut cursor)?.as_chunks().0.iter().copied().map(u16::from_be_bytes);
+        // They have numbers of their own (RFC 8446 §B.4).
+        let suites = suites.filter(|number| number >> 8 == 0x13).map(CipherSuite);
+        let suites = suites.take(NAMES).collect();
         let _compression = short(&mut cursor)?;
-        let mut hello = Self { random, session_id: session_id.to_vec(), ..Self::default() };
+        let mut hello = Self { random, session_id: session_id.to_vec(), suites, ..Self::default() };
         extensions(&mut cursor, |number, data| match number {
             extension::SERVER_NAME => hello.server_name = host_name(data),
             extension::ALPN => hello.alpn = protocols(data),

@@ -227,6 +227,13 @@ impl Keys {
         self.secrets.table.get(&(*random, label)).copied()
     }
 
+    /// All secrets that are for that, those that came last first, with the randoms of their ClientHellos.
+    pub(super) fn all(&self, label: Label) -> impl Iterator<Item = ([u8; 32], Output)> {
+        let of = move |key: &&([u8; 32], Label)| key.1 == label;
+        let Bounded { table, order, .. } = &self.secrets;
+        order.iter().rev().filter(of).filter_map(|key| Some((key.0, *table.get(key)?)))
+    }
+
     /// The secret remembered for that.
     pub(super) fn resumed(&self, session: &Resumed) -> Option<Output> {
         self.sessions.table.get(session).copied()

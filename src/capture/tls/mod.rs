@@ -32,11 +32,17 @@ pub use session::{Out, Session};
 /// Whether the first bytes of a TCP stream are those of a TLS record that begins a ClientHello. Six are enough to say so.
 #[must_use]
 pub fn is_client_hello(bytes: &[u8]) -> bool {
-    let &[record::content::HANDSHAKE, 3, 0..=4, high, low, hello::message::CLIENT_HELLO, ..] =
-        bytes
-    else {
-        return false;
-    };
+    begins(hello::message::CLIENT_HELLO, bytes)
+}
+
+/// The same of a ServerHello, which is the first thing where the ClientHello is not in the capture.
+#[must_use]
+pub fn is_server_hello(bytes: &[u8]) -> bool {
+    begins(hello::message::SERVER_HELLO, bytes)
+}
+
+fn begins(message: u8, bytes: &[u8]) -> bool {
+    let &[record::content::HANDSHAKE, 3, 0..=4, high, low, kind, ..] = bytes else { return false };
     let length = usize::from(u16::from_be_bytes([high, low]));
-    (hello::MESSAGE_HEADER..=1 << 14).contains(&length)
+    kind == message && (hello::MESSAGE_HEADER..=1 << 14).contains(&length)
 }

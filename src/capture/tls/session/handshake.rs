@@ -104,8 +104,12 @@ impl Session {
     }
 
     fn server_hello(&mut self, hello: ServerHello) -> Result<(), Unreadable> {
-        let Some(client) = &self.client else { return Ok(()) };
-        if self.server.is_some() {
+        let early = match &self.client {
+            Some(client) => client.early_data && !self.retried,
+            None if self.headless => false,
+            None => return Ok(()),
+        };
+        if self.server.is_some() && !self.guessed {
             return Ok(()); // one is enough
         }
         let version = hello.version;
@@ -120,13 +124,21 @@ impl Session {
         if hello.compressed {
             return Err(Unreadable::Compressed);
         }
-        let early = client.early_data && !self.retried;
+        if self.guessed && hello.is_retry() {
+            return Ok(()); // the other one follows
+        }
+        if core::mem::take(&mut self.guessed) {
+            // It comes behind what the client went on with, which is being read.
+            self.half(Direction::ServerToClient).need = Need::Level(Level::Handshake);
+            self.server = Some(Chosen { hello, suite });
+            return Ok(());
+        }
         let [to_server, to_client] = &mut self.halves;
         if version == Version::TLS_1_3 && hello.is_retry() {
             self.retried = true;
             self.client = None;
             to_server.need = Need::Nothing;
-            to_client.need = Need::Hello;
+            to_client.need = if self.headless { Need::Nothing } else { Need::Hello };
             return Ok(());
         }
         if version == Version::TLS_1_3 {

@@ -1,6 +1,7 @@
 //! One TLS connection: hellos, keys and both directions together. Knows no TCP beyond its pieces.
 
 mod epochs;
+mod guess;
 mod handshake;
 mod records;
 
@@ -18,6 +19,7 @@ use crate::Limits;
 use crate::capture::tcp::Piece;
 use crate::inspect::{GapCause, Place};
 use crate::proto::Direction;
+use guess::Tried;
 
 /// Where the application data of a session go: in order per direction, with the place at which the last byte of their
 /// record arrived. A gap comes before the bytes behind it, with the place at which it was noticed.
@@ -57,6 +59,14 @@ pub struct Session {
     credit: usize,
     /// Records opened.
     opened: u64,
+    /// The ClientHello is not in the capture.
+    headless: bool,
+    /// What the server chose is known by trying; its hello may still come.
+    guessed: bool,
+    /// What was tried of each direction.
+    tried: [Tried; 2],
+    /// The secret that trying takes.
+    lacks: Option<&'static str>,
 }
 
 /// What the server chose.
@@ -173,7 +183,21 @@ impl Session {
             progress: false,
             credit: *CREDIT.start(),
             opened: 0,
+            headless: false,
+            guessed: false,
+            tried: Default::default(),
+            lacks: None,
         }
+    }
+
+    /// A connection of which the server's hello is the first thing in the capture: the secrets that it has are found by
+    /// trying all that are given.
+    #[must_use]
+    pub fn without_client_hello() -> Self {
+        let mut session = Self::new();
+        session.headless = true;
+        session.half(Direction::ServerToClient).need = Need::Nothing;
+        session
     }
 
     /// What the handshake says.
@@ -227,6 +251,9 @@ impl Session {
         out: Out<'_>,
     ) {
         let mut context = Context { keys, out };
+        for direction in Direction::BOTH {
+            self.guess(direction, context.keys);
+        }
         self.wake_if(&mut context);
         self.settle(place, limits, total, &mut context);
     }
@@ -282,6 +309,9 @@ impl Session {
             self.hold(Held { direction, place, piece: HeldPiece::of(next) });
         } else {
             self.read(direction, next, place, context);
+            self.wake_if(context);
+        }
+        if self.guess(direction, context.keys) {
             self.wake_if(context);
         }
     }
@@ -343,7 +373,7 @@ impl Session {
             Some(Wait::Secret(name)) => Some(name),
             _ => None,
         });
-        self.facts.wanted = wanted;
+        self.facts.wanted = wanted.or(self.lacks);
     }
 
     fn give_up(&mut self, reason: Unreadable, place: Place, context: &mut Context<'_>) {
@@ -513,7 +543,7 @@ impl Session {
         half.messages.clear();
         if half.level() == Level::Plain {
             let hello = match direction {
-                Direction::ClientToServer => self.client.is_some(),
+                Direction::ClientToServer => self.client.is_some() || self.headless,
                 Direction::ServerToClient => self.server.is_some(),
             };
             if !hello {
