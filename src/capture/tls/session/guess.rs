@@ -65,6 +65,15 @@ impl Session {
         false
     }
 
+    /// Whether what the server chose can be found out without its hello, by what the client goes on with.
+    pub(super) fn may_guess(&self, keys: &Keys) -> bool {
+        let Some(client) = &self.client else { return false };
+        let known = [Label::ClientHandshake, Label::ClientTraffic(0)]
+            .iter()
+            .any(|&label| keys.secret_of(&client.random, label).is_some());
+        known && !client.early_data && !self.retried
+    }
+
     /// The first whole records of what waits of a direction, those left out that TLS 1.3 sends without protection.
     fn waiting_records(&self, direction: Direction) -> Vec<(Header, Vec<u8>)> {
         let mut bytes = Vec::new();
@@ -168,6 +177,11 @@ impl Session {
                     self.server = Some(Chosen { hello, suite });
                     self.guessed = true;
                     self.half(Direction::ClientToServer).need = Need::Level(Level::Handshake);
+                    let server = self.half(Direction::ServerToClient);
+                    if server.doubtful {
+                        // Its hello will not come: what it goes on with is searched for.
+                        server.need = Need::Level(Level::Handshake);
+                    }
                     return true;
                 }
             }

@@ -546,11 +546,20 @@ impl Session {
                 Direction::ClientToServer => self.client.is_some() || self.headless,
                 Direction::ServerToClient => self.server.is_some(),
             };
+            if !hello && direction == Direction::ServerToClient && self.may_guess(context.keys) {
+                self.half(direction).doubtful = true;
+                return;
+            }
             if !hello {
                 self.give_up(self.no_hello(), place, context);
                 return;
             }
             self.transcript = None;
+            if self.guessed && direction == Direction::ServerToClient {
+                let half = self.half(direction);
+                (half.need, half.doubtful) = (Need::Level(Level::Handshake), true);
+                return;
+            }
             if let Some(damaged) = damaged
                 && damaged.header.content() == content::CHANGE_CIPHER_SPEC
                 && !v13
