@@ -97,7 +97,8 @@ pub struct Limits {
     /// Bytes of one TLS connection held until its keys are there, partial records included (default 256 KiB). Over it
     /// the connection is not decrypted.
     pub tls_bytes: usize,
-    /// The same for all connections together (default 16 MiB), half of which is for those that are over.
+    /// The same for all connections together (default 16 MiB), half of which is for those that are over. Over it, of those
+    /// that hold more than half their share, the one silent longest is not decrypted.
     pub tls_total: usize,
     /// TLS secrets remembered from key logs, and as many of sessions that may be resumed (default 131,072: about five
     /// for each connection, in 16 MiB). Over it the oldest are forgotten.

@@ -637,6 +637,24 @@ impl Content {
         }
     }
 
+    /// Bytes held of it as TLS.
+    pub(super) fn tls_held(&self) -> usize {
+        if let State::Tls(secure) = &self.state { secure.held() } else { 0 }
+    }
+
+    /// All connections together hold too much of TLS: this one is not read any more.
+    pub(super) fn let_go(
+        &mut self,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        if let State::Tls(secure) = &mut self.state {
+            secure.let_go(place, shared, out);
+            self.seal(place, shared, out);
+        }
+    }
+
     /// Whether secrets that come later may still make it readable. What is told of in any case is not kept back for them
     /// where none are to be expected.
     pub(super) fn waits(&self, shared: &Shared) -> bool {

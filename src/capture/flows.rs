@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub(super) sealed: Option<(Place, String)>,
     /// TLS connections on other ports that were looked into without keys.
     looked_into: u64,
+    /// What TLS connections hold is more than it is to be.
+    pub(super) crowded: bool,
     /// Connections from the middle in which a request of RTMPT is looked for.
     pub(super) listening: u32,
     /// Connections with numbers that carried nothing so far.
@@ -187,6 +189,7 @@ impl Flows {
                 tunnels: Tunnels::default(),
                 sealed: None,
                 looked_into: 0,
+                crowded: false,
                 listening: 0,
                 silent: 0,
                 unlisted: None,
@@ -267,6 +270,28 @@ impl Flows {
         if self.tcp.held > self.tcp.limits.reorder_total {
             self.relieve(out);
         }
+        if self.shared.crowded {
+            self.relieve_tls(out);
+        }
+    }
+
+    /// The same of what TLS connections hold, where those that are over wait too.
+    #[cold]
+    fn relieve_tls(&mut self, out: &mut dyn FnMut(Traffic<'_>)) {
+        let most = self.tcp.limits.tls_total;
+        while self.shared.vault.as_ref().is_some_and(|vault| vault.held > most) {
+            let share = most / (2 * (self.conns.len() - self.free.len()).max(1));
+            let conns = self.conns.iter_mut().flatten();
+            let conn = conns.filter(|conn| conn.content.tls_held() > share);
+            if let Some(conn) = conn.min_by_key(|conn| conn.seen_at) {
+                conn.content.let_go(conn.last, &mut self.shared, out);
+            } else if let Some(oldest) = self.late.pop_front() {
+                self.settle(oldest, out);
+            } else {
+                break;
+            }
+        }
+        self.shared.crowded = false;
     }
 
     /// Takes a segment that came in fragments, of which some repeated so many bytes with other values.

@@ -143,7 +143,26 @@ impl Secure {
             let side = inner.side(direction);
             inner.piece(side, piece, place, shared, &mut |traffic| out(traffic));
         });
+        shared.crowded = vault.held > vault.limits.tls_total;
         shared.vault = Some(vault);
+    }
+
+    /// Bytes held of it.
+    pub(super) const fn held(&self) -> usize {
+        self.session.memory()
+    }
+
+    /// All connections together hold too much: this one is given up.
+    pub(super) fn let_go(
+        &mut self,
+        place: Place,
+        shared: &mut Shared,
+        out: &mut dyn FnMut(Traffic<'_>),
+    ) {
+        self.with(shared, out, |session, vault, out| {
+            session.let_go(place, &mut vault.keys, &mut vault.held, out);
+        });
+        self.look(place, shared, out);
     }
 
     /// Says once how the connection is read, or that it is not. `false` where nothing more can come of it.

@@ -203,3 +203,32 @@ fn of_large_ones_that_are_over_the_first_are_given_up() {
     let held: usize = recorded.iter().map(|(_, bytes)| bytes.len()).sum();
     assert_eq!((read(held / 2), read(3 * held), read(6 * held)), (0, 1, 2));
 }
+
+/// What others hold for want of secrets costs nobody whose secrets are there.
+#[test]
+fn others_that_wait_cost_nobody() {
+    let recorded = turns("rtmps-tls13");
+    let keys = keys("rtmps-tls13");
+    let good = packets(443, 1, &recorded, 1400);
+    let whole = told(&good, &keys);
+    let others = turns("rtmps-key-update");
+    let mut sent = good[..8].to_vec();
+    for n in 2..20 {
+        let mut one = packets(1935, n, &others, 1400);
+        one.truncate(one.len() - 2);
+        sent.extend(one);
+    }
+    sent.extend_from_slice(&good[8..]);
+    for tls_total in [100_000, 200_000, 1 << 24] {
+        let limits = Limits { tls_total, ..Limits::default() };
+        let all = told_within(&sent, &[(0, &keys)], awaited(), &limits);
+        all.check();
+        let n = all
+            .events("connection_opened")
+            .find(|it| it["server"].as_str().unwrap().ends_with(":443"));
+        let n = n.unwrap()["connection"].as_u64().unwrap();
+        all.assert_carries(n, &whole, 1, &format!("{tls_total}"));
+        let given_up = all.findings().iter().filter(|it| it.contains("tls_total")).count();
+        assert_eq!(given_up > 0, tls_total < 1 << 24, "{tls_total}: {:#?}", all.findings());
+    }
+}

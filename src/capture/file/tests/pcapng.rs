@@ -339,7 +339,7 @@ fn read_within(file: &[u8], record_bytes: usize) -> All {
 
 #[test]
 fn a_block_beyond_the_limit_is_passed_over_as_one() {
-    let noise: Vec<u8> = (0..2_000_u32).map(|n| (n * n >> 3) as u8).collect();
+    let noise: Vec<u8> = (0..2_000_u32).map(|n| ((n * n) >> 3) as u8).collect();
     for (kind, number) in [(0x0bad, 3), (10, 2), (6, 3), (777, 2)] {
         let long = block(false, kind, &noise);
         let length = long.len() as u64;

@@ -133,6 +133,8 @@ impl Held {
 
 /// What a held piece costs beside its bytes, so that many tiny ones count for what they take.
 const OVERHEAD: usize = 96;
+/// Bytes that a session may hold whatever others do: a record that is not whole, and the hellos before it.
+const SMALL: usize = 24 << 10;
 /// Bytes that may be decrypted in vain by a connection that has sent next to nothing, and at most.
 const CREDIT: core::ops::RangeInclusive<usize> = 4 << 20..=32 << 20;
 
@@ -273,6 +275,19 @@ impl Session {
         self.settle(place, limits, total, &mut context);
     }
 
+    /// Bytes held of it.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        self.counted
+    }
+
+    /// All connections together hold too much: this one is given up.
+    pub fn let_go(&mut self, place: Place, keys: &mut Keys, total: &mut usize, out: Out<'_>) {
+        self.give_up(Unreadable::Limit("tls_total"), place, &mut Context { keys, out });
+        *total = total.saturating_sub(self.counted);
+        self.counted = 0;
+    }
+
     /// The connection is over. What is held is tried a last time, and then given up; [`Self::state`] says what it
     /// waited for.
     pub fn close(
@@ -364,7 +379,7 @@ impl Session {
         let others = total.saturating_sub(self.counted);
         if held > limits.tls_bytes {
             self.give_up(Unreadable::Limit("tls_bytes"), place, context);
-        } else if held > 0 && others.saturating_add(held) > limits.tls_total {
+        } else if held > SMALL && others.saturating_add(held) > limits.tls_total {
             self.give_up(Unreadable::Limit("tls_total"), place, context);
         }
         self.counted = self.held();
