@@ -1,11 +1,13 @@
 //! What was typed, nothing resolved.
 
 mod live;
+mod proxy;
 mod values;
 
 use std::path::PathBuf;
 
 pub(super) use live::{Listen, Live};
+pub(super) use proxy::Proxy;
 pub(super) use values::{size, time};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +30,8 @@ pub(super) enum Command {
     Decode(Box<Decode>),
     /// Be the RTMP server that an encoder or player connects to, and see what it really does
     Listen(Box<Listen>),
+    /// Hand connections on to a server, byte for byte, and see both sides of the conversation
+    Proxy(Box<Proxy>),
     /// List the findings that rtmpctl can report, or explain one
     Rules {
         /// The code to explain, e.g. chunk.sync-lost

@@ -8,6 +8,7 @@ mod listen;
 mod live;
 mod outlet;
 mod progress;
+mod proxy;
 mod pump;
 mod recordings;
 mod rules;
@@ -79,6 +80,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Decode(decode) => decode::run(&decode),
         Command::Listen(listen) => listen::run(&listen),
         Command::Rules { code, format } => rules::run(code.as_deref(), format),
+        Command::Proxy(proxy) => proxy::run(&proxy),
         Command::Schema => print(crate::output::schema::SCHEMA.as_bytes()),
         Command::Completions { shell } => {
             let mut out = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::tls::{begins_with_tls, explain, failed};
@@ -17,36 +18,64 @@ use crate::proto::handshake::Side;
 pub async fn meet(incoming: Incoming, common: &Common) -> Option<(Stream, Tap)> {
     let Incoming { tcp, client, server, at } = incoming;
     let open = |transport| common.taps.open(at, client, server, transport);
+    match secure(tcp, common).await {
+        Ok(stream) => {
+            let tap = open(transport(&stream));
+            Some((stream, tap))
+        }
+        Err(unsecured) => {
+            unsecured.tell(open(Transport::Rtmps));
+            None
+        }
+    }
+}
+
+/// How RTMP is carried on a stream.
+pub(super) const fn transport(stream: &Stream) -> Transport {
+    if stream.is_tls() { Transport::Rtmps } else { Transport::Rtmp }
+}
+
+/// A client's TLS handshake that failed.
+#[derive(Debug)]
+pub(super) struct Unsecured {
+    why: String,
+    by: ClosedBy,
+    how: CloseKind,
+}
+
+impl Unsecured {
+    /// Tells of it, and closes the tap.
+    pub(super) fn tell(self, tap: Tap) {
+        tap.trouble(failed(&self.why));
+        tap.close(self.by, self.how);
+    }
+}
+
+/// Does the TLS handshake where the client begins with one.
+pub(super) async fn secure(tcp: TcpStream, common: &Common) -> Result<Stream, Unsecured> {
+    let Some(tls) = &common.tls else { return Ok(Stream::Plain(tcp)) };
     let patience = common.limits.handshake_time;
-    let Some(tls) = &common.tls else {
-        return Some((Stream::Plain(tcp), open(Transport::Rtmp)));
-    };
     match timeout(patience, begins_with_tls(&tcp)).await {
         Ok(Ok(true)) => {}
         // What is wrong with the socket shows itself again where it is read.
-        Ok(Ok(false) | Err(_)) | Err(_) => {
-            return Some((Stream::Plain(tcp), open(Transport::Rtmp)));
-        }
+        Ok(Ok(false) | Err(_)) | Err(_) => return Ok(Stream::Plain(tcp)),
     }
-    let (error, by, how) = match timeout(patience, tls.accept(tcp)).await {
-        Ok(Ok(stream)) => return Some((stream, open(Transport::Rtmps))),
+    match timeout(patience, tls.accept(tcp)).await {
+        Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
             let by = if error.kind() == io::ErrorKind::InvalidData {
                 ClosedBy::Rtmpctl
             } else {
                 ClosedBy::Client
             };
-            (explain(&error, Side::Server), by, closed_by_error(&error))
+            let how = closed_by_error(&error);
+            Err(Unsecured { why: explain(&error, Side::Server), by, how })
         }
         Err(_) => {
-            let text = format!("the TLS handshake was not over after {} s", patience.as_secs());
-            (text, ClosedBy::Rtmpctl, CloseKind::Timeout)
+            let why = format!("the TLS handshake was not over after {} s", patience.as_secs());
+            Err(Unsecured { why, by: ClosedBy::Rtmpctl, how: CloseKind::Timeout })
         }
-    };
-    let tap = open(Transport::Rtmps);
-    tap.trouble(failed(&error));
-    tap.close(by, how);
-    None
+    }
 }
 
 /// How the connection ended of which reading or writing failed.

@@ -21,6 +21,7 @@ mod deadline;
 mod error;
 pub mod listen;
 mod meet;
+pub mod proxy;
 mod queue;
 mod relay;
 mod serve;
