@@ -1,14 +1,17 @@
 //! One connection: two lanes, the session that they tell of, and what is counted on the way.
 
+use std::net::IpAddr;
+
 use super::lane::Lane;
 use super::pace::{Frame, Marks};
 use super::record::{Closed, Event, Handshake, HandshakeFields, MessageRecord, Record, Summary};
-use super::rules::judge::{HandshakeSeen, Raised, Seen};
+use super::resync::Found;
+use super::rules::judge::{HandshakeSeen, LossSeen, Raised, Resumed, Seen};
 use super::rules::{Judges, Settings};
 use super::session::{Call, Session};
 use super::steps::Steps;
 use super::streams::{Moment, Story};
-use super::tally::{At, Tally};
+use super::tally::{At, Kin, Tally};
 use super::track::Tracks;
 use super::{
     Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Proxied, Severity, Sides,
@@ -147,6 +150,18 @@ impl Flow {
         flow
     }
 
+    /// The client announced this chunk size on an earlier connection.
+    pub(super) fn remember(&mut self, chunk_size: Option<u32>) {
+        self.facts.story.earlier_chunk_size = chunk_size;
+    }
+
+    /// The chunk size that the client announced, with its address.
+    pub(super) fn client_chunk_size(&self) -> Option<(IpAddr, u32)> {
+        let way = self.facts.story.way(Direction::ClientToServer);
+        let client = self.facts.opened.client?;
+        (way.chunk_sizes > 0).then_some((client.ip(), way.chunk_size))
+    }
+
     /// Nanoseconds from the first packet to `at`; also remembers the latest time.
     #[inline]
     pub(super) fn elapsed(&mut self, at: Arrival) -> Option<i64> {
@@ -166,6 +181,7 @@ impl Flow {
         if emit.elapsed >= Some(self.facts.tick_at) {
             self.facts.tick(emit);
         }
+        self.facts.story.way_mut(direction).piece(self.lanes[direction.index()].offset());
         self.lanes[direction.index()].bytes(data, &mut self.facts, emit);
     }
 
@@ -734,26 +750,48 @@ impl Facts {
         emit: &mut Emitter<'_>,
     ) {
         let span = Span { start: note.offset, end: note.offset };
-        self.report(Some(direction), Some(span), notes::of(note), emit);
+        if let Some(finding) = notes::of(note) {
+            self.report(Some(direction), Some(span), finding, emit);
+        }
         let seq = *emit.seq;
         self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.note(seen, note));
     }
 
-    /// The framing of a direction is lost.
+    /// The framing of a direction is lost. What is found about it comes first: the loss follows from that.
     #[cold]
-    pub(super) fn lost(
-        &mut self,
-        direction: Direction,
-        loss: &chunk::Loss,
-        emit: &mut Emitter<'_>,
-    ) {
-        let span = Span { start: loss.offset, end: loss.offset };
-        let mut seq = *emit.seq;
-        if let Some(finding) = notes::lost(direction, loss) {
-            seq = *emit.seq;
+    pub(super) fn lost(&mut self, direction: Direction, loss: &LossSeen, emit: &mut Emitter<'_>) {
+        let offset = loss.loss.offset;
+        let span = Span { start: offset, end: offset };
+        let first = *emit.seq;
+        self.judge(first, Some(direction), Some(span), emit, |judges, seen| {
+            judges.lost(seen, loss);
+        });
+        if let Some(mut finding) = notes::lost(direction, &loss.loss) {
+            finding.cause = Some(first).filter(|first| first < emit.seq);
             self.report(Some(direction), Some(span), finding, emit);
         }
-        self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.lost(seen, loss));
+    }
+
+    /// Decoding goes on after a loss.
+    #[cold]
+    pub(super) fn resumed(
+        &mut self,
+        direction: Direction,
+        span: Span,
+        found: &Found,
+        code: &'static str,
+        emit: &mut Emitter<'_>,
+    ) {
+        let finding = notes::resumed(direction, span, found, code);
+        let resumed = Resumed {
+            offset: span.end,
+            chunk_size: Some(found.chunk_size).filter(|_| found.proven == u32::MAX),
+        };
+        let seq = *emit.seq;
+        self.report(Some(direction), Some(span), finding, emit);
+        self.judge(seq, Some(direction), Some(span), emit, |judges, seen| {
+            judges.resumed(seen, &resumed);
+        });
     }
 
     /// Time has passed, as what arrives says.
@@ -834,8 +872,9 @@ impl Facts {
                 found: &mut found,
             },
         );
-        for Raised { finding, direction, span } in found {
-            self.admit(direction, span, finding, None, emit);
+        for Raised { finding, direction, span, explains } in found {
+            let kind = if explains { Kin::Explains } else { Kin::Judged };
+            self.admit(direction, span, finding, kind, emit);
         }
     }
 
@@ -847,16 +886,16 @@ impl Facts {
         finding: Finding,
         emit: &mut Emitter<'_>,
     ) {
-        self.admit(direction, span, finding, Some(emit.limits.same_finding), emit);
+        self.admit(direction, span, finding, Kin::Reported(emit.limits.same_finding), emit);
     }
 
-    /// The same; without `most`, repeats are handed out ever more rarely.
+    /// The same of any kind.
     fn admit(
         &mut self,
         direction: Option<Direction>,
         span: Option<Span>,
         mut finding: Finding,
-        most: Option<u32>,
+        kin: Kin,
         emit: &mut Emitter<'_>,
     ) {
         let settings: &Settings = &emit.options.rules;
@@ -864,10 +903,10 @@ impl Facts {
         finding.severity = severity;
         let (place, elapsed) = (emit.place, emit.elapsed);
         let at = At { seq: *emit.seq, direction, span, place, elapsed };
-        if !self.tally.count(&mut finding, at, most) {
+        if !self.tally.count(&mut finding, at, kin) {
             return;
         }
-        if most == Some(finding.count) {
+        if kin == Kin::Reported(finding.count) {
             finding.message.push_str(" (further ones on this connection are only counted)");
         }
         emit.record(direction, span, Event::Finding(&finding));

@@ -20,6 +20,7 @@ use bytes::{Buf, BytesMut};
 use super::flow::{Emitter, Facts};
 use super::record::{Event, Gap};
 use super::resync::{self, Found, Known, Scan};
+use super::rules::judge::{Broken, LossSeen};
 use super::{GapCause, notes};
 use crate::proto::chunk::{self, Item, Loss, LossKind, Resume};
 use crate::proto::proxy::{self, Prefix};
@@ -105,6 +106,12 @@ impl Lane {
             Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, BytesMut::new())))
         };
         Self { direction, offset: 0, received: 0, phase, ended: false, spent: 0, sizes: Vec::new() }
+    }
+
+    /// Stream offset of the next byte, missing ones counted.
+    #[inline]
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Bytes that were there.
@@ -389,7 +396,11 @@ impl Lane {
     /// The framing is lost at `loss`; `buffer` holds the bytes from there on.
     #[cold]
     fn lose(&mut self, loss: Loss, buffer: BytesMut, facts: &mut Facts, emit: &mut Emitter<'_>) {
-        facts.lost(self.direction, &loss, emit);
+        let broken = match &self.phase {
+            Phase::Chunks(reader) => broken(reader),
+            _ => None,
+        };
+        facts.lost(self.direction, &LossSeen { loss, broken }, emit);
         if let Phase::Chunks(reader) = std::mem::replace(&mut self.phase, Phase::Opaque) {
             let mut lost = Lost::new(*reader, Cause::of(&loss), loss.offset, buffer);
             // A Set Chunk Size in the middle of a stream is rare, and one that is lost rarer still.
@@ -419,8 +430,7 @@ impl Lane {
             }
             let span = Span { start: lost.from, end: at };
             if !span.is_empty() || lost.cause != Cause::Doubt {
-                let finding = notes::resumed(self.direction, span, &found, lost.cause.code());
-                facts.report(Some(self.direction), Some(span), finding, emit);
+                facts.resumed(self.direction, span, &found, lost.cause.code(), emit);
             }
             let Phase::Lost(mut lost) = std::mem::replace(&mut self.phase, Phase::Opaque) else {
                 return;
@@ -436,7 +446,8 @@ impl Lane {
             match read(&mut lost.reader, &mut rest, self.direction, facts, emit) {
                 Ok(()) => self.phase = Phase::Chunks(Box::new(lost.reader)),
                 Err(loss) => {
-                    facts.lost(self.direction, &loss, emit);
+                    let broken = broken(&lost.reader);
+                    facts.lost(self.direction, &LossSeen { loss, broken }, emit);
                     lost.cause = Cause::of(&loss);
                     lost.chunk_size_known = lost.reader.chunk_size_said()
                         || lost.reader.chunk_size_shown() && lost.cause != Cause::Protocol;
@@ -515,6 +526,17 @@ const MOST_WAITING: usize = 1024;
 fn reader(offset: u64, emit: &Emitter<'_>) -> chunk::Reader {
     chunk::Reader::new(offset, emit.options.keep(emit.limits), emit.limits)
         .with_chunks(emit.options.chunks)
+}
+
+/// The message whose chunks came last, where it is not complete.
+fn broken(reader: &chunk::Reader) -> Option<Broken> {
+    let unfinished = reader.streams().iter().filter(|stream| stream.unfinished());
+    unfinished.max_by_key(|stream| stream.start()).map(|stream| Broken {
+        start: stream.start(),
+        chunk_stream_id: stream.id,
+        length: stream.length,
+        received: stream.received(),
+    })
 }
 
 /// Reads all of `input`, handing out what comes.

@@ -19,8 +19,9 @@ mod track;
 mod traffic;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
 
 pub use finding::{Finding, Severity};
 pub(crate) use notes::proxy_prefix;
@@ -97,7 +98,12 @@ pub struct Inspector {
     run: Run,
     flows: HashMap<FlowId, Box<Flow>, BuildHasherDefault<FlowHasher>>,
     memory: usize,
+    /// Chunk sizes that clients announced on connections that are over, the latest last: some go on with them.
+    sizes: VecDeque<(IpAddr, u32)>,
 }
+
+/// Clients remembered so. An encoder that connects again does so soon.
+const MOST_SIZES: usize = 64;
 
 /// What all connections of a run share.
 #[derive(Debug)]
@@ -129,7 +135,7 @@ impl Inspector {
     #[must_use]
     pub fn new(options: Options, limits: Limits) -> Self {
         let run = Run { options, limits, seq: 1, remembered: 0 };
-        Self { run, flows: HashMap::default(), memory: 0 }
+        Self { run, flows: HashMap::default(), memory: 0, sizes: VecDeque::new() }
     }
 
     /// Takes one thing that happened; `out` gets the records that it completes.
@@ -176,7 +182,10 @@ impl Inspector {
         let mut emit = self.run.emitter(out, id, place, elapsed);
         match *traffic {
             Traffic::Opened { opened, .. } => {
-                let flow = Box::new(Flow::open(opened, &mut emit));
+                let mut flow = Box::new(Flow::open(opened, &mut emit));
+                let client = opened.client.map(|client| client.ip());
+                let earlier = self.sizes.iter().rev().find(|(of, _)| Some(*of) == client);
+                flow.remember(earlier.map(|(_, size)| *size));
                 self.flows.insert(id, flow);
             }
             Traffic::Message { direction, message, encrypted, .. } => {
@@ -197,6 +206,12 @@ impl Inspector {
             Traffic::Closed { by, how, .. } => {
                 if let Some(flow) = self.flows.remove(&id) {
                     self.memory = self.memory.wrapping_sub(flow.memory_counted());
+                    if let Some(size) = flow.client_chunk_size() {
+                        if self.sizes.len() >= MOST_SIZES {
+                            self.sizes.pop_front();
+                        }
+                        self.sizes.push_back(size);
+                    }
                     flow.close(Closed { by, how }, &mut emit);
                 }
             }

@@ -7,11 +7,11 @@ use crate::proto::message::{InnerMessage, Kind};
 use crate::proto::proxy::{Header, Source};
 use crate::proto::{Direction, Span};
 
-/// An oddity that the chunk reader survived.
-pub(super) fn of(note: &Note) -> Finding {
+/// An oddity that the chunk reader survived; `None` for those that are no loss and are judged.
+pub(super) fn of(note: &Note) -> Option<Finding> {
     let id = note.chunk_stream_id;
     let at = note.offset;
-    match note.kind {
+    let finding = match note.kind {
         NoteKind::FreshFormat1 => Finding::new(
             "chunk.fresh-fmt1",
             Severity::Info,
@@ -27,12 +27,9 @@ pub(super) fn of(note: &Note) -> Finding {
             ),
         )
         .spec("RTMP 1.0 §5.3.1"),
-        NoteKind::ExtendedTimestampOmitted => Finding::new(
-            "chunk.ext-ts-missing-t3",
-            Severity::Warning,
-            format!("format 3 chunks do not repeat the extended timestamp (first at byte {at}, chunk stream {id})"),
-        )
-        .spec("RTMP 1.0 §5.3.1.3"),
+        NoteKind::ExtendedTimestampOmitted { .. }
+        | NoteKind::Format3Begins
+        | NoteKind::Interleaved { .. } => return None,
         NoteKind::ChunkSizeInvalid { value } => Finding::new(
             "chunk.size-invalid",
             Severity::Error,
@@ -59,7 +56,8 @@ pub(super) fn of(note: &Note) -> Finding {
             format!("chunk stream id {id} is written in {length} bytes although a shorter form holds it"),
         )
         .spec("RTMP 1.0 §5.3.1.1"),
-    }
+    };
+    Some(finding)
 }
 
 /// An inner message of an aggregate whose back pointer is wrong.

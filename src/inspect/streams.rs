@@ -33,6 +33,8 @@ pub(crate) struct Story {
     pub(crate) media: Option<Moment>,
     /// The latest status that the server gave, `onStatus` and the answers to `connect` alike.
     pub(crate) status: Option<Status>,
+    /// The chunk size that the same client announced last on an earlier connection of the run.
+    pub(crate) earlier_chunk_size: Option<u32>,
     /// `createStream` calls so far.
     pub(crate) created: u32,
 }
@@ -56,6 +58,10 @@ pub(crate) struct Way {
     pub(crate) messages: u64,
     /// When the latest message came.
     pub(crate) latest: Option<i64>,
+    /// Stream offsets at which the latest pieces began in which its bytes came (segments, in a capture).
+    pieces: [u64; PIECES],
+    /// Pieces so far.
+    arrivals: usize,
     /// When the direction ended.
     pub(crate) ended: Option<Moment>,
     /// The handshake's packets so far: 0 to 3.
@@ -75,6 +81,8 @@ impl Default for Way {
             end: 0,
             messages: 0,
             latest: None,
+            pieces: [0; PIECES],
+            arrivals: 0,
             ended: None,
             handshake: 0,
             shaken: None,
@@ -83,6 +91,18 @@ impl Default for Way {
 }
 
 impl Way {
+    /// A piece of its bytes came that begins at this stream offset.
+    #[inline]
+    pub(super) const fn piece(&mut self, offset: u64) {
+        self.pieces[self.arrivals % PIECES] = offset;
+        self.arrivals += 1;
+    }
+
+    /// Whether what ends in the latest piece, and began at this stream offset, lies in more than three.
+    pub(crate) fn is_scattered(&self, start: u64) -> bool {
+        self.arrivals > PIECES && self.pieces.iter().all(|begin| *begin > start)
+    }
+
     /// Something of this direction came, up to stream offset `end`.
     #[inline]
     pub(super) const fn told(&mut self, end: u64, at: Option<i64>) {
@@ -124,6 +144,8 @@ pub(crate) struct Status {
     pub(crate) at: Moment,
 }
 
+/// Pieces remembered: what lies in more of them came in small ones.
+const PIECES: usize = 3;
 /// Message streams remembered. Real connections have a few.
 const MOST_STREAMS: usize = 32;
 /// Characters kept of a status code: the longest defined one has 38.

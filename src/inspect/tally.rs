@@ -56,6 +56,17 @@ const FOLLOWING: [&str; 18] = [
     "video",
 ];
 
+/// Where a finding comes from, which decides how often the same is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kin {
+    /// From whoever noticed: it is printed so many times.
+    Reported(u32),
+    /// From a judge: repeats are printed ever more rarely.
+    Judged,
+    /// The same, and it is the reason of a loss and not a consequence.
+    Explains,
+}
+
 /// Where a finding is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
@@ -84,18 +95,18 @@ impl Tally {
     }
 
     /// Counts a finding, and says in it how many times it has occurred and what it follows from. `false`: it is not to be
-    /// printed. `most`: the number of times up to which it is; without it [`prints_next`](Self::prints_next) decides.
-    pub(super) fn count(&mut self, finding: &mut Finding, at: At, most: Option<u32>) -> bool {
+    /// printed.
+    pub(super) fn count(&mut self, finding: &mut Finding, at: At, kin: Kin) -> bool {
         self.counts[finding.severity as usize] += 1;
-        if finding.cause.is_none() {
+        if finding.cause.is_none() && kin != Kin::Explains {
             finding.cause = self.cause(finding.code, &at);
         }
-        let prints = match most {
-            Some(most) => {
+        let prints = match kin {
+            Kin::Reported(most) => {
                 self.entry(finding.code).map_or(0, |entry| entry.listed.finding.count) < most
             }
-            None => {
-                // What was not expected to be printed has no sentence.
+            // What was not expected to be printed has no sentence.
+            Kin::Judged | Kin::Explains => {
                 !finding.message.is_empty() && self.prints_next(finding.code, finding.severity, &at)
             }
         };
@@ -128,7 +139,7 @@ impl Tally {
                 independent,
             }),
         }
-        self.follow(finding.code, &at);
+        self.follow(finding, &at);
         prints
     }
 
@@ -167,10 +178,10 @@ impl Tally {
     }
 
     /// Learns from findings where a loss begins and ends.
-    fn follow(&mut self, code: &str, at: &At) {
+    fn follow(&mut self, finding: &Finding, at: &At) {
         let Some(direction) = at.direction else { return };
-        match code {
-            "chunk.sync-lost" => self.lose(direction, at.seq),
+        match finding.code {
+            "chunk.sync-lost" => self.lose(direction, finding.cause.unwrap_or(at.seq)),
             "chunk.resynced" => self.resume(direction, at.elapsed),
             "capture.begins-inside" => {
                 self.lose(direction, at.seq);
@@ -234,7 +245,7 @@ mod tests {
 
     fn find(tally: &mut Tally, code: &'static str, severity: Severity, at: At) -> (bool, Finding) {
         let mut finding = Finding::new(code, severity, "text");
-        let printed = tally.count(&mut finding, at, None);
+        let printed = tally.count(&mut finding, at, Kin::Judged);
         (printed, finding)
     }
 

@@ -28,8 +28,11 @@ pub(crate) trait Judge: Default {
     fn handshake(&mut self, _seen: &mut Seen<'_>, _packet: &HandshakeSeen<'_>) {}
     /// The chunk reader survived an oddity.
     fn note(&mut self, _seen: &mut Seen<'_>, _note: &Note) {}
-    /// The framing of a direction is lost.
-    fn lost(&mut self, _seen: &mut Seen<'_>, _loss: &Loss) {}
+    /// The framing of a direction is lost. What is reported comes ahead of the finding that says so, and counts as what it
+    /// follows from.
+    fn lost(&mut self, _seen: &mut Seen<'_>, _loss: &LossSeen) {}
+    /// Decoding goes on after a loss.
+    fn resumed(&mut self, _seen: &mut Seen<'_>, _resumed: &Resumed) {}
     /// Bytes are missing.
     fn gap(&mut self, _seen: &mut Seen<'_>, _gap: &Gap) {}
     /// A message that is no media, or media of which something stands out: what its chunk headers say.
@@ -53,6 +56,35 @@ pub(crate) trait Judge: Default {
     fn ended(&mut self, _seen: &mut Seen<'_>, _direction: Direction) {}
     /// The connection is over. What is reported comes ahead of `connection_closed`.
     fn closed(&mut self, _seen: &mut Seen<'_>, _closed: Closed) {}
+}
+
+/// A loss, and what was being read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LossSeen {
+    pub(crate) loss: Loss,
+    /// The message of which chunks came last, where it is not complete.
+    pub(crate) broken: Option<Broken>,
+}
+
+/// A message that a loss interrupts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// Stream offset of its first header byte.
+    pub(crate) start: u64,
+    pub(crate) chunk_stream_id: u32,
+    /// Bytes of its payload.
+    pub(crate) length: u32,
+    /// Those that had come.
+    pub(crate) received: u32,
+}
+
+/// Where decoding goes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resumed {
+    /// Stream offset of the first chunk header behind the loss.
+    pub(crate) offset: u64,
+    /// The chunk size that holds there, where split messages have shown it.
+    pub(crate) chunk_size: Option<u32>,
 }
 
 /// A handshake packet with its bytes.
@@ -91,6 +123,8 @@ pub(in super::super) struct Raised {
     pub(in super::super) finding: Finding,
     pub(in super::super) direction: Option<Direction>,
     pub(in super::super) span: Option<Span>,
+    /// Whether it explains a loss, and so is none of its consequences.
+    pub(in super::super) explains: bool,
 }
 
 impl Seen<'_> {
@@ -115,7 +149,8 @@ impl Seen<'_> {
         finding.spec = rule.spec;
         finding.about = Some(self.seq);
         let at = self.found.len();
-        self.found.push(Raised { finding, direction: self.direction, span: self.span });
+        let (direction, span) = (self.direction, self.span);
+        self.found.push(Raised { finding, direction, span, explains: false });
         Report(self.found.get_mut(at))
     }
 
@@ -127,6 +162,16 @@ impl Seen<'_> {
     /// What is known of the direction of the event, or of the client's where it has none.
     pub(crate) fn way(&self) -> &Way {
         self.story.way(self.direction.unwrap_or(Direction::ClientToServer))
+    }
+
+    /// Findings that this event has brought so far.
+    pub(crate) fn found_now(&self) -> u64 {
+        self.found.len() as u64
+    }
+
+    /// Whether something with this code was found before.
+    pub(crate) fn has_found(&self, code: &str) -> bool {
+        !self.tally.is_new(code) || self.found.iter().any(|raised| raised.finding.code == code)
     }
 
     /// Seconds from `at` until now; `None` where the input has no clock.
@@ -158,6 +203,14 @@ impl Report<'_> {
     /// What to do about this one, in place of what the rule says.
     pub(crate) fn fix(self, fix: String) -> Self {
         self.with(|raised| raised.finding.fix = Some(fix))
+    }
+
+    /// It is why the framing was lost, as this record says, although that shows only later.
+    pub(crate) fn explains(self, loss: u64) -> Self {
+        self.with(|raised| {
+            raised.finding.about = Some(loss);
+            raised.explains = true;
+        })
     }
 
     /// It follows from what another record says, and is no fault of its own.

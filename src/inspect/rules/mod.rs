@@ -9,6 +9,8 @@
 
 mod capture;
 mod carriers;
+mod chunking;
+mod extended;
 mod framing;
 mod handshake;
 pub(super) mod judge;
@@ -17,6 +19,7 @@ mod network;
 mod opening;
 mod registry;
 mod settings;
+mod sizes;
 #[cfg(test)]
 pub(crate) mod test_kit;
 
@@ -89,6 +92,15 @@ registry::registry! {
     judged: {
         packets: handshake::Packets,
         stall: handshake::Stall,
+        ids: chunking::Ids,
+        formats: chunking::Formats,
+        aborts: chunking::Aborts,
+        repetition: extended::Repetition,
+        boundary: extended::Boundary,
+        deltas: extended::Deltas,
+        announced: sizes::Announced,
+        small: sizes::Small,
+        split: sizes::Split,
     }
 }
 

@@ -29,7 +29,8 @@ macro_rules! registry {
             opened();
             handshake(packet: &judge::HandshakeSeen<'_>);
             note(note: &crate::proto::chunk::Note);
-            lost(loss: &crate::proto::chunk::Loss);
+            lost(loss: &judge::LossSeen);
+            resumed(resumed: &judge::Resumed);
             gap(gap: &super::Gap);
             header(message: &super::MessageRecord<'_>);
             control(control: &crate::proto::message::Control);

@@ -34,6 +34,7 @@ pub(crate) struct Script {
     /// What the summary lists, once it is over.
     pub(crate) listed: Vec<Listed>,
     records: u64,
+    flow: FlowId,
 }
 
 /// A video frame.
@@ -43,7 +44,6 @@ pub(crate) enum Frame {
     Inter,
 }
 
-const FLOW: FlowId = 1;
 /// A configuration record of H.264: Baseline, 640 by 360.
 pub(crate) const AVCC: &[u8] =
     b"\x01\x42\xc0\x1e\xff\xe1\0\x0a\x67\x42\xc0\x1e\xda\x02\x80\xbf\xe5\x40\x01\0\x04\x68\xce\x38\x80";
@@ -57,13 +57,7 @@ impl Script {
     }
 
     pub(crate) fn with(rules: Settings) -> Self {
-        let opened = Opened {
-            client: Some(([10, 0, 0, 1], 40_000).into()),
-            server: Some(([10, 0, 0, 2], 1935).into()),
-            from_start: true,
-            transport: Transport::Rtmp,
-        };
-        Self::opened(rules, opened)
+        Self::opened(rules, opened())
     }
 
     pub(crate) fn opened(rules: Settings, opened: Opened) -> Self {
@@ -76,20 +70,42 @@ impl Script {
             findings: Vec::new(),
             listed: Vec::new(),
             records: 0,
+            flow: 1,
         };
-        script.feed(&Traffic::Opened { flow: FLOW, place: script.place(), opened });
+        script.feed(&Traffic::Opened { flow: 1, place: script.place(), opened });
         script
     }
 
     /// Behind a simple handshake.
     pub(crate) fn shaken() -> Self {
         let mut script = Self::new();
+        script.shake();
+        script
+    }
+
+    /// A simple handshake.
+    pub(crate) fn shake(&mut self) -> &mut Self {
         let one = [1, 2].map(|fill| {
             Packet1 { bytes: &Packet1::encode(0, 0, &[fill; RANDOM_LEN]) }.bytes.to_owned()
         });
         let two = [1, 0].map(|peer| Packet2::encode(&one[peer], None));
-        script.raw(C2S, &[3]).raw(C2S, &one[0]).raw(S2C, &[3]).raw(S2C, &one[1]);
-        script.raw(S2C, &two[1]).raw(C2S, &two[0]);
+        self.raw(C2S, &[3]).raw(C2S, &one[0]).raw(S2C, &[3]).raw(S2C, &one[1]);
+        self.raw(S2C, &two[1]).raw(C2S, &two[0])
+    }
+
+    /// Another connection of the same client, seen by the same inspector. Findings begin anew.
+    pub(crate) fn again(self) -> Self {
+        let opened = opened();
+        let flow = self.flow + 1;
+        let mut script = Self {
+            flow,
+            writers: [Writer::new(), Writer::new()],
+            closed: false,
+            findings: Vec::new(),
+            listed: Vec::new(),
+            ..self
+        };
+        script.feed(&Traffic::Opened { flow, place: script.place(), opened });
         script
     }
 
@@ -257,14 +273,14 @@ impl Script {
 
     /// Bytes as they are.
     pub(crate) fn raw(&mut self, direction: Direction, data: &[u8]) -> &mut Self {
-        self.feed(&Traffic::Bytes { flow: FLOW, place: self.place(), direction, data });
+        self.feed(&Traffic::Bytes { flow: self.flow, place: self.place(), direction, data });
         self
     }
 
     /// Bytes are missing from the capture.
     pub(crate) fn gap(&mut self, direction: Direction, length: u64) -> &mut Self {
         let (place, cause) = (self.place(), GapCause::Lost);
-        self.feed(&Traffic::Gap { flow: FLOW, place, direction, length: Some(length), cause });
+        self.feed(&Traffic::Gap { flow: self.flow, place, direction, length: Some(length), cause });
         self
     }
 
@@ -282,7 +298,7 @@ impl Script {
 
     pub(crate) fn close(&mut self, by: ClosedBy, how: CloseKind) -> &mut Self {
         if !std::mem::replace(&mut self.closed, true) {
-            self.feed(&Traffic::Closed { flow: FLOW, place: self.place(), by, how });
+            self.feed(&Traffic::Closed { flow: self.flow, place: self.place(), by, how });
         }
         self
     }
@@ -332,6 +348,16 @@ impl Script {
                 _ => {}
             }
         });
+    }
+}
+
+/// A plain connection, seen from its first byte.
+pub(crate) fn opened() -> Opened {
+    Opened {
+        client: Some(([10, 0, 0, 1], 40_000).into()),
+        server: Some(([10, 0, 0, 2], 1935).into()),
+        from_start: true,
+        transport: Transport::Rtmp,
     }
 }
 

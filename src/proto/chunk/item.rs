@@ -100,7 +100,19 @@ pub enum NoteKind {
         began: u64,
     },
     /// A format 3 chunk does not repeat the extended timestamp. Noted once per direction.
-    ExtendedTimestampOmitted,
+    ExtendedTimestampOmitted {
+        /// The extended timestamp of the message.
+        expected: u32,
+        /// The four bytes that stand in its place, read as one; `None` where the chunk has fewer.
+        found: Option<u32>,
+    },
+    /// A format 3 chunk begins a message, with all of its header inherited. Noted once per direction.
+    Format3Begins,
+    /// A chunk came between those of a message of another chunk stream. Noted once per direction.
+    Interleaved {
+        /// That other chunk stream.
+        with: u32,
+    },
     /// A Set Chunk Size carries a value that is not allowed; the size in force stays (0) or loses its top bit.
     ChunkSizeInvalid {
         /// The value sent.

@@ -46,6 +46,12 @@ pub struct Reader {
     held: usize,
     /// Whether a format 3 chunk without the repeated extended timestamp was seen.
     extended_omitted: bool,
+    /// Whether a format 3 chunk that begins a message was seen.
+    format3_began: bool,
+    /// Whether chunks of several messages were seen interleaved.
+    interleaved: bool,
+    /// Until they were: the stream, counted from 1, whose message the last chunk left unfinished; else 0.
+    left: usize,
     /// No more bytes will come.
     ended: bool,
     /// Whether something was lost before: inherited headers are then guesses.
@@ -95,6 +101,9 @@ impl Reader {
             notes: VecDeque::new(),
             held: 0,
             extended_omitted: false,
+            format3_began: false,
+            interleaved: false,
+            left: 0,
             ended: false,
             after_loss: false,
             announced: true,
@@ -231,6 +240,8 @@ impl Reader {
             let stream = &self.table[self.current];
             if stream.received == stream.length {
                 self.complete = Some(self.current);
+            } else if !self.interleaved {
+                self.left = self.current + 1;
             }
             self.chunk.span.end = self.offset;
             if self.want_chunks {
@@ -337,6 +348,7 @@ impl Reader {
         self.complete = None;
         self.chunk_waits = false;
         self.finished = None;
+        self.left = 0;
         if !std::mem::replace(&mut self.after_loss, true) {
             self.touched = (0..self.table.all().len()).collect();
         }
@@ -364,7 +376,7 @@ impl Reader {
     #[inline]
     fn usual_header(&mut self, input: &mut &[u8]) -> bool {
         let Some(head) = input.first_chunk::<12>() else { return false };
-        if self.carried > 0 || self.want_chunks || self.after_loss {
+        if self.carried > 0 || self.want_chunks || self.after_loss || self.left > 0 {
             return false;
         }
         let format = head[0] >> 6;
@@ -422,12 +434,25 @@ impl Reader {
                 Some(true) => {
                     header.extended_timestamp = Some(expected);
                 }
-                Some(false) => {
-                    if !self.extended_omitted {
-                        self.extended_omitted = true;
-                        self.note(header.chunk_stream_id, NoteKind::ExtendedTimestampOmitted);
+                Some(false) if !self.extended_omitted => {
+                    // What stands there instead is said, where there is so much of the message.
+                    let there = &view[header.basic_length as usize..];
+                    let left = found.map_or(0, |slot| {
+                        let stream = &self.table[slot];
+                        stream.length - if stream.unfinished() { stream.received } else { 0 }
+                    });
+                    let whole = left.min(self.chunk_size) >= 4;
+                    if whole && there.len() < 4 && !self.ended {
+                        self.carry_all(input);
+                        return Ok(false);
                     }
+                    let there = there.first_chunk().filter(|_| whole);
+                    let found = there.map(|bytes| u32::from_be_bytes(*bytes));
+                    self.extended_omitted = true;
+                    let kind = NoteKind::ExtendedTimestampOmitted { expected, found };
+                    self.note(header.chunk_stream_id, kind);
                 }
+                Some(false) => {}
                 None => {
                     self.carry_all(input);
                     return Ok(false);
@@ -435,6 +460,14 @@ impl Reader {
             }
         }
         let slot = self.admit(&header, found)?;
+        let left = std::mem::take(&mut self.left);
+        if left > 0 && left != slot + 1 && self.table[left - 1].unfinished() {
+            self.interleaved = true;
+            self.note(
+                header.chunk_stream_id,
+                NoteKind::Interleaved { with: self.table[left - 1].id },
+            );
+        }
         let start = self.offset;
         self.consume(header.wire_length(), input);
         self.start_chunk(slot, header, start);
@@ -535,6 +568,14 @@ impl Reader {
 
     /// Lets the header take effect: a new message where none is unfinished, else one more chunk of it.
     fn start_chunk(&mut self, slot: usize, header: Header, start: u64) {
+        if header.format == 3
+            && !self.format3_began
+            && !self.after_loss
+            && !self.table[slot].unfinished()
+        {
+            self.format3_began = true;
+            self.note(header.chunk_stream_id, NoteKind::Format3Begins);
+        }
         let stream = &mut self.table[slot];
         if !stream.unfinished() {
             if let (Some(length), Some(type_id)) = (header.length, header.type_id) {

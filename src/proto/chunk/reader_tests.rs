@@ -34,6 +34,11 @@ fn read(reader: &mut Reader, pieces: &[&[u8]]) -> (Vec<Owned>, Vec<NoteKind>, Op
         loop {
             match reader.next(&mut input) {
                 Ok(Some(Item::Message(m))) => messages.push(owned(&m)),
+                // Legal styles of sending have a test of their own.
+                Ok(Some(Item::Note(Note {
+                    kind: NoteKind::Format3Begins | NoteKind::Interleaved { .. },
+                    ..
+                }))) => {}
                 Ok(Some(Item::Note(n))) => notes.push(n.kind),
                 Ok(Some(Item::Chunk(_))) => {}
                 Ok(None) => break,
@@ -120,7 +125,11 @@ fn both_dialects_of_the_extended_timestamp_are_told_apart() {
             let (messages, notes, loss) = read(&mut reader(), &pieces);
             assert_eq!(messages, sent);
             assert_eq!(loss, None);
-            let expected: &[_] = if repeat { &[] } else { &[NoteKind::ExtendedTimestampOmitted] };
+            let omitted = NoteKind::ExtendedTimestampOmitted {
+                expected: 0x0100_0000,
+                found: Some(0x0101_0101),
+            };
+            let expected: &[_] = if repeat { &[] } else { &[omitted] };
             assert_eq!(notes, expected);
         }
     }
@@ -297,7 +306,9 @@ fn spans_cover_a_message_from_its_first_header_byte_to_its_last_payload_byte() {
             Item::Chunk(c) => {
                 chunks.push((c.header.format, c.header.chunk_stream_id, c.span, c.data_length))
             }
-            Item::Note(n) => panic!("{n:?}"),
+            Item::Note(n) => {
+                assert_eq!((n.offset, n.kind), (140, NoteKind::Interleaved { with: 6 }));
+            }
         }
     }
     let end = bytes.len() as u64;
@@ -330,6 +341,29 @@ fn unfinished_messages_are_bounded_at_the_limit_and_not_below() {
         assert_eq!(notes.contains(&oldest), dropped, "{notes:?}");
         assert!(reader.held <= partial_bytes);
     }
+}
+
+#[test]
+fn styles_of_sending_are_noted_once() {
+    let notes = |bytes: &[u8]| {
+        let mut reader = reader();
+        let (mut notes, mut input) = (Vec::new(), bytes);
+        while let Some(item) = reader.next(&mut input).unwrap() {
+            if let Item::Note(note) = item {
+                notes.push(note.kind);
+            }
+        }
+        notes
+    };
+    let short = b"\x04\0\0\0\0\0\x02\x08\x01\0\0\0\xaf\x01";
+    let again = b"\xc4\xaf\x01";
+    assert_eq!(notes(&[&short[..], again, again].concat()), [NoteKind::Format3Begins]);
+    let begun = [b"\x06\0\0\0\0\x01\x0e\x09\x01\0\0\0", &[0x17; 128][..]].concat();
+    let rest = |n: usize| [b"\xc6", &vec![0x17; n][..]].concat();
+    let (middle, last) = (rest(128), rest(14));
+    let twice = [&begun[..], short, &middle, short, &last].concat();
+    assert_eq!(notes(&twice), [NoteKind::Interleaved { with: 6 }]);
+    assert_eq!(notes(&[&begun[..], &middle, &last, short].concat()), []);
 }
 
 #[test]
