@@ -580,6 +580,9 @@ fn connections_that_carry_nothing_push_out_none_that_does() {
     for packets in [around(silent), around(short)] {
         assert_eq!(messages_of(&packets, &limits, 10_000), (20, vec!["tcp.round-trip".to_owned()]));
     }
+    // Each that is given up says so.
+    let silent: Vec<_> = (1..20).map(|n| Conversation::new(n).packets.swap_remove(0)).collect();
+    assert_eq!(count(&findings(&silent, &limits), "limit.rtmp-connections"), 9);
     // Those that do carry something may, and what goes on is read from there.
     let others = (1..100).flat_map(|n| Conversation::shaken(n).packets);
     let (messages, findings) = messages_of(&around(others), &limits, 10_000);

@@ -240,3 +240,31 @@ fn fragments_that_contradict_each_other_are_said_and_the_first_bytes_win() {
         }
     }
 }
+
+#[test]
+fn a_device_that_begins_again_with_the_same_numbers_is_another_connection() {
+    let first = Conversation::shaken(0).packets;
+    for (seconds, connections) in [(0, 1), (2, 1), (4, 2), (100_000, 2)] {
+        let mut packets = first.clone();
+        let again = first.iter().map(|packet| {
+            let later = |time| time + seconds * 1_000_000_000;
+            Owned { time: packet.time.map(later), ..packet.clone() }
+        });
+        packets.extend(again);
+        let mut opened = 0;
+        rig::traffic(&packets, &Limits::default(), &mut |traffic| {
+            opened += usize::from(matches!(traffic, Traffic::Opened { .. }));
+        });
+        assert_eq!(opened, connections, "{seconds}");
+    }
+    // A SYN that nobody answers is sent again and again.
+    let mut syns = vec![first[0].clone(); 5];
+    for (n, syn) in (0..).zip(&mut syns) {
+        syn.time = syn.time.map(|time| time + n * 8_000_000_000);
+    }
+    let mut opened = 0;
+    rig::traffic(&syns, &Limits::default(), &mut |traffic| {
+        opened += usize::from(matches!(traffic, Traffic::Opened { .. }));
+    });
+    assert_eq!(opened, 1);
+}

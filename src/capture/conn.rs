@@ -64,6 +64,9 @@ pub(super) enum Standing {
     Carrying,
 }
 
+/// Nanoseconds without a packet behind which a SYN is not sent again for want of an answer: data came since.
+const SILENCE: i64 = 3_000_000_000;
+
 /// Bytes of C0, C1 and C2.
 const HANDSHAKE: u64 = 3073;
 
@@ -135,7 +138,8 @@ impl Conn {
     ) -> Fate {
         let out = &mut |traffic: Traffic<'_>| out(traffic);
         let again = self.initial[side] == Some(segment.seq);
-        if segment.has(SYN) && !segment.has(ACK) && !again && self.halves[side].started() {
+        let opens = segment.has(SYN) && !segment.has(ACK);
+        if opens && self.halves[side].started() && (!again || self.begins_anew(side, place)) {
             return Fate::Reused;
         }
         self.last = place;
@@ -187,6 +191,13 @@ impl Conn {
             }
         }
         fate
+    }
+
+    /// Whether a SYN that is like the one before is another connection's all the same: small devices begin each life with
+    /// the same numbers. It is none where it comes late, or was captured twice.
+    fn begins_anew(&self, side: usize, place: Place) -> bool {
+        let silent = place.at.zip(self.last.at).is_some_and(|(now, last)| now - last > SILENCE);
+        silent && self.halves[side].position() > 0
     }
 
     /// The connection goes on, unless it has shown itself to be something else or both directions have ended.

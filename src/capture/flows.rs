@@ -416,9 +416,13 @@ impl Flows {
 
     /// Gives up a connection whose place is needed. What carried RTMP and goes on is then one that begins in its middle.
     fn evict(&mut self, standing: Standing, index: u32, out: &mut dyn FnMut(Traffic<'_>)) {
-        let Some(Some(conn)) = self.conns.get(index as usize) else { return };
+        let Some(Some(conn)) = self.conns.get_mut(index as usize) else { return };
         let (key, place) = (conn.key, conn.last);
-        if let Some(flow) = conn.content.reported(&self.shared) {
+        let flow = match standing {
+            Standing::Silent => conn.content.tell(&mut self.shared, out),
+            _ => conn.content.reported(&self.shared),
+        };
+        if let Some(flow) = flow {
             let most = self.tcp.limits.rtmp_connections;
             let text = format!(
                 "the connection silent longest is given up, because {most} are open at once (limit rtmp_connections)"
