@@ -40,6 +40,10 @@ impl LinkType {
     pub const IPV4: Self = Self(228);
     /// IPv6 without a link layer.
     pub const IPV6: Self = Self(229);
+    /// What macOS captures on all interfaces at once: a header that names the link type of what follows it.
+    pub const PKTAP: Self = Self(258);
+    /// The same, as tcpdump of macOS numbers it in files.
+    pub const PKTAP_USER: Self = Self(149);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -108,9 +112,27 @@ pub(super) fn enter(link: LinkType, data: &[u8]) -> (Next, usize) {
         },
         LinkType::C_HDLC => ether_type(data, 2, 4, "Cisco HDLC header"),
         LinkType::MPLS => (Next::EtherType(MPLS), 0),
+        LinkType::PKTAP | LinkType::PKTAP_USER => pktap(data),
         LinkType::PPP_ETHER => (Next::EtherType(PPPOE), 0),
         _ => (Next::Unknown, 0),
     }
+}
+
+/// The header's length and the link type inside, in the byte order of the capturing host, which is little-endian.
+fn pktap(data: &[u8]) -> (Next, usize) {
+    const LEAST: usize = 12;
+    let Some(&[a, b, c, d, _, _, _, _, e, f, 0, 0]) = data.first_chunk() else {
+        let short = data.len() < LEAST;
+        return (if short { Next::Cut(LEAST, "PKTAP header") } else { Next::Unknown }, 0);
+    };
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    let inner = LinkType(u16::from_le_bytes([e, f]));
+    if length < LEAST || matches!(inner, LinkType::PKTAP | LinkType::PKTAP_USER) {
+        return (Next::Unknown, 0); // another use of the number
+    }
+    let Some(inside) = data.get(length..) else { return (Next::Cut(length, "PKTAP header"), 0) };
+    let (next, skip) = enter(inner, inside);
+    (next, length + skip)
 }
 
 fn ether_type(data: &[u8], at: usize, len: usize, reading: &'static str) -> (Next, usize) {

@@ -72,6 +72,7 @@ fn every_link_type_leads_to_the_segment() {
     let with = |head: &[u8], ip: &[u8]| [head, ip].concat();
     let sll =
         |protocol: [u8; 2]| [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0][..], &protocol].concat();
+    let pktap = |link: u8| [&[108, 0, 0, 0, 1, 0, 0, 0, link, 0, 0, 0][..], &[b'e'; 96]].concat();
     let sll2 = |protocol: [u8; 2]| [&protocol[..], &[0; 18]].concat();
     for (what, link, data) in [
         ("Ethernet", 1, ethernet(0x0800, &four)),
@@ -126,6 +127,9 @@ fn every_link_type_leads_to_the_segment() {
         ("cooked", 113, with(&sll([8, 0]), &four)),
         ("cooked with a VLAN tag", 113, with(&sll([0x81, 0]), &with(&[0, 5, 8, 0], &four))),
         ("cooked 2", 276, with(&sll2([8, 0]), &four)),
+        ("PKTAP with Ethernet", 258, with(&pktap(1), &ethernet(0x0800, &four))),
+        ("PKTAP with raw IP", 149, with(&pktap(12), &four)),
+        ("PKTAP with NULL", 149, with(&pktap(0), &with(&[2, 0, 0, 0], &four))),
         ("NULL, little-endian", 0, with(&[2, 0, 0, 0], &four)),
         ("NULL, big-endian", 0, with(&[0, 0, 0, 2], &four)),
         ("LOOP", 108, with(&[0, 0, 0, 2], &four)),
@@ -342,6 +346,8 @@ fn what_is_no_tcp_is_told_apart_from_what_is_broken() {
         ("a TCP header of 16 bytes", 101, short_header, 20),
         ("a total length below 20", 101, short_total, 0),
         ("nothing at all", 101, vec![], 0),
+        ("cut in PKTAP", 258, vec![108, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1], 0),
+        ("cut at the start of PKTAP", 258, vec![108, 0, 0], 0),
     ] {
         match segment(LinkType(link), &data) {
             Parsed::Malformed(fault) => assert_eq!(fault.offset, offset, "{what}: {fault}"),
@@ -349,6 +355,9 @@ fn what_is_no_tcp_is_told_apart_from_what_is_broken() {
         }
     }
     assert_eq!(segment(LinkType(105), &four), Parsed::UnknownLink(LinkType(105)));
+    for user in [[0; 16], [149; 16], [12, 0, 0, 0, 0, 0, 0, 0, 149, 0, 0, 0, 0, 0, 0, 0]] {
+        assert_eq!(segment(LinkType(149), &user), Parsed::UnknownLink(LinkType(149)));
+    }
 }
 
 #[test]
@@ -389,7 +398,7 @@ proptest! {
 
     #[test]
     fn arbitrary_packets_never_panic(
-        link in prop::sample::select(&[0_u16, 1, 9, 12, 50, 51, 101, 108, 113, 228, 229, 276, 7][..]),
+        link in prop::sample::select(&[0_u16, 1, 9, 12, 50, 51, 101, 104, 108, 113, 149, 219, 228, 229, 258, 276, 7][..]),
         head in prop::sample::select(HEADS),
         tail in prop::collection::vec(any::<u8>(), 0..120),
     ) {
