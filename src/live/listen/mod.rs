@@ -72,7 +72,8 @@ impl Host {
         let limits = Arc::new(Limits::clone(&common.limits));
         Ok(Self(Rc::new(Shared {
             policy: Arc::new(Policy { hold: true, ..policy }),
-            options: Options { acknowledge, ..Options::default() },
+            // A client that announced no window waits for nothing.
+            options: Options { acknowledge, window: 0, ..Options::default() },
             relay: Relay::new(Rc::clone(&common.limits)),
             limits,
             random,

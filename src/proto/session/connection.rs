@@ -14,7 +14,8 @@ pub struct Options {
     pub style: Style,
     /// When it acknowledges.
     pub acknowledge: Acknowledge,
-    /// After how many bytes, where the peer does not say it (default 2,500,000, as Flash Media Server announces).
+    /// After how many bytes, where the peer does not say it (default 2,500,000, as Flash Media Server announces). With 0 it
+    /// does so only once the peer has said it, as nginx-rtmp does.
     pub window: u32,
     /// How much it keeps of each message (default [`HEADS`]).
     pub keep: Keep,
@@ -289,6 +290,7 @@ struct Flow {
 impl Flow {
     fn acknowledge(&mut self, sender: &mut Sender) {
         let due = match self.acknowledge {
+            _ if self.window == 0 => return,
             Acknowledge::Never => return,
             Acknowledge::WhenDue => u64::from(self.window),
             Acknowledge::Late => 2 * u64::from(self.window),
