@@ -48,7 +48,6 @@ gap\t''
 finding\t''
 connection_closed\t''
 summary\t''
-rewritten\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -71,7 +70,6 @@ gap\t''
 finding\t''
 connection_closed\t''
 summary\t''
-rewritten\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -106,7 +104,6 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l chunks -d 'Al
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l bitstream -d 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
-complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l no-rules -d 'Report only what decoding itself has to say: losses, gaps, damage, limits'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s q -l quiet -d 'Less on standard error'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s v -l verbose -d 'More on standard error'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -116,6 +113,21 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l idle-timeout 
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l tls-cert -d 'Serve TLS too, with the certificate in this PEM file, and those of its issuers behind it' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l tls-key -d 'The certificate\'s private key, PEM' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l key-log -d 'Append the session keys of TLS connections to this file, as SSLKEYLOGFILE does' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l accept-app -d 'Accept only these applications; * and ? stand for other characters' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l accept-key -d 'Accept only these stream keys; * and ? stand for other characters' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l refuse-with -d 'How to refuse others' -r -f -a "error\t'As Flash Media Server: an error to connect, or NetStream.Publish.BadName for the key'
+badname\t'NetStream.Publish.BadName in both cases'
+close\t'Close without an answer'"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l auth -d 'Accept only clients that authenticate so, as Adobe\'s or Limelight\'s servers ask for it' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l redirect -d 'Send all clients to another server' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l chunk-size -d 'The chunk size to announce and use, bytes' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l window -d 'The acknowledgement window to announce, bytes' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l peer-bandwidth -d 'The peer bandwidth to announce, bytes' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l ack -d 'When to acknowledge what comes, where the client announced a window' -r -f -a "due\t'As soon as the window is full'
+late\t'When twice the window is full'
+never\t'Never'"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l reconnect-after -d 'Ask the client after this time to connect again (Enhanced RTMP)' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l drop-after -d 'Close each connection after this time' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s f -l format -d 'How to print records' -r -f -a "table\t'Aligned rows for people'
 json\t'One JSON object a line'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s o -l output -d 'Write records there instead of to standard output' -r -F
@@ -128,7 +140,6 @@ gap\t''
 finding\t''
 connection_closed\t''
 summary\t''
-rewritten\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -151,7 +162,6 @@ gap\t''
 finding\t''
 connection_closed\t''
 summary\t''
-rewritten\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -183,17 +193,16 @@ always\t''
 never\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l once -d 'End when the first connection has closed'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l tls-self-signed -d 'Serve TLS too, with a certificate made for this run'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l no-play -d 'Let nobody play what is published'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l no-enhanced -d 'Be a server that does not know Enhanced RTMP'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l chunks -d 'Also print each chunk'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l bitstream -d 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
-complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l no-rules -d 'Report only what decoding itself has to say: losses, gaps, damage, limits'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s q -l quiet -d 'Less on standard error'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s v -l verbose -d 'More on standard error'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand rules" -s f -l format -d 'How to print them' -r -f -a "table\t'Aligned rows for people'
-json\t'One JSON object a line'"
-complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand rules" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand rules" -s h -l help -d 'Print help'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand man" -s h -l help -d 'Print help'

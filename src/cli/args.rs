@@ -6,7 +6,7 @@ mod values;
 
 use std::path::PathBuf;
 
-pub(super) use live::{Listen, Live};
+pub(super) use live::{Ack, Behaviour, Credentials, Listen, Live, RefuseWith};
 pub(super) use proxy::Proxy;
 pub(super) use values::{size, time};
 

@@ -266,8 +266,8 @@ pub(super) fn resolve(typed: &str) -> Result<SocketAddr, Failure> {
         return Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
     }
     let with_port = if typed.contains(':') { typed.to_owned() } else { format!("{typed}:{PORT}") };
-    let found = with_port.to_socket_addrs();
-    found.ok().and_then(|mut found| found.next()).ok_or_else(|| {
+    let found = (!typed.is_empty()).then(|| with_port.to_socket_addrs());
+    found.and_then(Result::ok).and_then(|mut found| found.next()).ok_or_else(|| {
         Failure::new(format!(
             "{typed} is no address to listen on, such as 127.0.0.1:1935 or 0.0.0.0:1935"
         ))
@@ -299,7 +299,7 @@ mod tests {
         ] {
             assert_eq!(resolve(typed).unwrap(), expected.parse().unwrap(), "{typed}");
         }
-        for typed in ["", "127.0.0.1:x", "70000", "rtmp://"] {
+        for typed in ["", "127.0.0.1:x", "[::1]:70000", "rtmp://"] {
             assert!(resolve(typed).is_err(), "{typed}");
         }
     }

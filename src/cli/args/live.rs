@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{Shared, time};
 
@@ -55,7 +55,8 @@ Examples:
   rtmpctl listen
   rtmpctl listen 0.0.0.0:1935
   rtmpctl listen --once --fail-on warning -f json
-  rtmpctl listen --tls-self-signed --write-flv recordings")]
+  rtmpctl listen --tls-self-signed --write-flv recordings
+  rtmpctl listen --accept-key 'test*' --refuse-with badname")]
 pub(in super::super) struct Listen {
     /// Where to listen: an address, a port or both
     #[arg(value_name = "ADDR", default_value = "127.0.0.1:1935")]
@@ -65,5 +66,107 @@ pub(in super::super) struct Listen {
     pub(in super::super) live: Live,
 
     #[command(flatten)]
+    pub(in super::super) behaviour: Behaviour,
+
+    #[command(flatten)]
     pub(in super::super) shared: Shared,
+}
+
+/// How the server treats its clients.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Behaviour")]
+pub(in super::super) struct Behaviour {
+    /// Accept only these applications; * and ? stand for other characters
+    #[arg(long, value_name = "APP", value_delimiter = ',')]
+    pub(in super::super) accept_app: Vec<String>,
+
+    /// Accept only these stream keys; * and ? stand for other characters
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(in super::super) accept_key: Vec<String>,
+
+    /// How to refuse others
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = RefuseWith::Error)]
+    pub(in super::super) refuse_with: RefuseWith,
+
+    /// Accept only clients that authenticate so, as Adobe's or Limelight's servers ask for it
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = credentials)]
+    pub(in super::super) auth: Option<Credentials>,
+
+    /// Send all clients to another server
+    #[arg(long, value_name = "URL")]
+    pub(in super::super) redirect: Option<String>,
+
+    /// Let nobody play what is published
+    #[arg(long)]
+    pub(in super::super) no_play: bool,
+
+    /// Be a server that does not know Enhanced RTMP
+    #[arg(long)]
+    pub(in super::super) no_enhanced: bool,
+
+    /// The chunk size to announce and use, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
+    pub(in super::super) chunk_size: u32,
+
+    /// The acknowledgement window to announce, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 2_500_000)]
+    pub(in super::super) window: u32,
+
+    /// The peer bandwidth to announce, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 2_500_000)]
+    pub(in super::super) peer_bandwidth: u32,
+
+    /// When to acknowledge what comes, where the client announced a window
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Ack::Due)]
+    pub(in super::super) ack: Ack,
+
+    /// Ask the client after this time to connect again (Enhanced RTMP)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(in super::super) reconnect_after: Option<Duration>,
+
+    /// Close each connection after this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(in super::super) drop_after: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in super::super) enum RefuseWith {
+    /// As Flash Media Server: an error to connect, or NetStream.Publish.BadName for the key
+    Error,
+    /// NetStream.Publish.BadName in both cases
+    Badname,
+    /// Close without an answer
+    Close,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in super::super) enum Ack {
+    /// As soon as the window is full
+    Due,
+    /// When twice the window is full
+    Late,
+    /// Never
+    Never,
+}
+
+/// Who may connect.
+#[derive(Clone)]
+pub(in super::super) struct Credentials {
+    pub(in super::super) user: String,
+    pub(in super::super) password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+fn credentials(typed: &str) -> Result<Credentials, String> {
+    match typed.split_once(':') {
+        Some((user, password)) if !user.is_empty() => {
+            Ok(Credentials { user: user.to_owned(), password: password.to_owned() })
+        }
+        _ => Err("a user and a password, with a colon between them".to_owned()),
+    }
 }

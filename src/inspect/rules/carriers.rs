@@ -106,4 +106,17 @@ pub(super) const RULES: &[Rule] = &[
               --inject-secrets tls,FILE IN OUT. Capture from before the connection begins.",
         spec: Some("RFC 8446 §5"),
     },
+    Rule {
+        code: "tls.failed",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "A TLS connection did not come about",
+        meaning: "The handshake of TLS failed: a certificate was not trusted, names or versions did not fit, or one \
+                  side does not speak TLS there. Nothing of RTMP was sent.",
+        breaks_on: "The client and the server: there is no connection.",
+        fix: "Where this program is the server, let the client trust its certificate or not check it. Where it is \
+              the client, --ca FILE trusts an issuer and --insecure checks nothing; rtmp:// and rtmps:// have \
+              different ports at most services.",
+        spec: Some("RFC 8446 §4"),
+    },
 ];

@@ -121,4 +121,27 @@ pub(super) const RULES: &[Rule] = &[
               that lets them pile up wants a firewall or a limit of its own.",
         spec: None,
     },
+    Rule {
+        code: "limit.connections",
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: "A connection was closed at once, because enough others are open",
+        meaning: "A live command serves so many connections at once and no more, so that nobody can use up its \
+                  memory or files. One more is closed as soon as it is accepted; the others go on.",
+        breaks_on: "The client that was closed: it connects again later, or says that the server does not answer.",
+        fix: "Raise --max-connections (limit connections), or close those that are not needed; --idle-timeout closes \
+              silent ones.",
+        spec: None,
+    },
+    Rule {
+        code: "limit.open-files",
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: "The system let the program open no more files",
+        meaning: "Accepting a connection failed, as it does where the program or the machine has as many files open \
+                  as it may. It is tried again until a file is closed; connections that are open go on.",
+        breaks_on: "Clients that wait to be accepted.",
+        fix: "Raise ulimit -n; the program takes as much of it as it is allowed to.",
+        spec: None,
+    },
 ];

@@ -15,6 +15,7 @@ mod framing;
 mod handshake;
 pub(super) mod judge;
 mod limits;
+mod live;
 mod network;
 mod opening;
 mod registry;
@@ -85,6 +86,7 @@ registry::registry! {
         carriers::RULES,
         framing::RULES,
         limits::RULES,
+        live::RULES,
         network::RULES,
         opening::RULES,
     ],

@@ -97,3 +97,13 @@ fn provider() -> Arc<CryptoProvider> {
 pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
     provider().secure_random.fill(bytes).map_err(|_| Error::Random)
 }
+
+/// A random text of 16 letters, for whoever has to ask something that nobody can foresee.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn random_text() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    fill_random(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| char::from(b'a' + byte % 26)).collect())
+}
