@@ -39,6 +39,14 @@ pub struct Options<'o> {
     pub patience: Duration,
 }
 
+impl<'o> Options<'o> {
+    /// Hands on to `target`, whose certificates are checked as `trust` says, and which has `patience` to be connected to.
+    #[must_use]
+    pub const fn new(target: Target, trust: tls::Trust<'o>, patience: Duration) -> Self {
+        Self { target, trust, patience }
+    }
+}
+
 /// Hands connections on. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Proxy(Rc<Shared>);

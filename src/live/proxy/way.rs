@@ -113,7 +113,7 @@ impl Way {
         }
         for _ in 0..TURN {
             if !self.send(cx, to, tap) {
-                break;
+                return Progress::Waits;
             }
             if self.is_over() || self.ended.is_some() {
                 return Progress::Waits;
@@ -125,10 +125,7 @@ impl Way {
                 return Progress::Waits;
             }
         }
-        if self.gone.is_none() && self.waiting.is_empty() {
-            return Progress::More;
-        }
-        Progress::Waits
+        Progress::More
     }
 
     /// Sends what waits and is due. `false` where the receiver does not take all of it.
