@@ -4,3 +4,5 @@
 
 mod plain;
 mod rig;
+mod secure;
+mod upstream;

@@ -52,6 +52,7 @@ pub(crate) struct Rig {
 /// How a proxy is set up.
 pub(crate) struct Setup {
     pub(crate) target: String,
+    pub(crate) listen: SocketAddr,
     pub(crate) patience: Duration,
     pub(crate) idle: Option<Duration>,
     /// Whether it serves TLS too.
@@ -69,6 +70,7 @@ impl Setup {
     pub(crate) fn target(target: String) -> Self {
         Self {
             target,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             patience: Duration::from_secs(4),
             idle: None,
             tls: None,
@@ -79,9 +81,6 @@ impl Setup {
 
     pub(crate) fn start(self) -> Rig {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let of_thread = Arc::clone(&told);
@@ -90,7 +89,7 @@ impl Setup {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let local = tokio::task::LocalSet::new();
             runtime.block_on(local.run_until(async {
-                let listener = bind(address).unwrap();
+                let listener = bind(self.listen).unwrap();
                 let taps = Taps::new(move |traffic| note(&mut of_thread.lock().unwrap(), traffic));
                 let common = Common {
                     taps: taps.clone(),
@@ -108,7 +107,7 @@ impl Setup {
                 let mut options = Options::new(target, trust, self.patience);
                 (self.change)(&mut options);
                 let proxy = Proxy::new(common, options).unwrap();
-                ready.send(()).unwrap();
+                ready.send(listener.local_addr().unwrap()).unwrap();
                 let each = |tcp: tokio::net::TcpStream, client, permit| {
                     let server = tcp.local_addr().unwrap();
                     let incoming = Incoming { tcp, client, server, at: taps.now() };
@@ -124,7 +123,7 @@ impl Setup {
                 }
             }));
         });
-        is_ready.recv_timeout(DEADLINE).unwrap();
+        let address = is_ready.recv_timeout(DEADLINE).unwrap();
         Rig { address, told, stop: Some(stop), thread: Some(thread) }
     }
 }

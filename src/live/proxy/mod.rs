@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use super::meet::{secure, transport};
 use super::{Common, Incoming, Stream, Tap, tls};
-use crate::inspect::{Proxied, Sides, Transport, Upstream};
+use crate::inspect::{CloseKind, Proxied, Sides, Transport, Upstream};
 use pair::Pair;
 use reach::{Address, Attempt, Failed};
 
@@ -123,7 +123,14 @@ impl Shared {
                 made = &mut reaching, if reached.is_none() => match made {
                     Ok(made) => reached = Some(made),
                     Err(failed) => {
-                        let tap = met.map_or_else(|| open(Transport::Rtmp), |(tap, _)| tap);
+                        let Some((tap, client)) = met else {
+                            unreached(open(Transport::Rtmp), failed);
+                            return None;
+                        };
+                        if failed.how == CloseKind::Rst {
+                            // As the server itself would have refused it.
+                            fate::reset(client.tcp());
+                        }
                         unreached(tap, failed);
                         return None;
                     }

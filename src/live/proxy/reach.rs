@@ -121,7 +121,13 @@ impl Attempt<'_> {
                 } else {
                     ClosedBy::Server
                 };
-                let why = tls::explain(&error, Side::Client);
+                let mut why = tls::explain(&error, Side::Client);
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+                ) {
+                    why.push_str(", as one does that speaks plain RTMP there (rtmp://)");
+                }
                 let finding = tls::failed(&format!("{} is not reached: {why}", self.name));
                 Err(Failed { finding, by, how: closed_by_error(&error) })
             }
