@@ -28,6 +28,9 @@ _rtmpctl() {
             rtmpctl,man)
                 cmd="rtmpctl__subcmd__man"
                 ;;
+            rtmpctl,proxy)
+                cmd="rtmpctl__subcmd__proxy"
+                ;;
             rtmpctl,rules)
                 cmd="rtmpctl__subcmd__rules"
                 ;;
@@ -41,7 +44,7 @@ _rtmpctl() {
 
     case "${cmd}" in
         rtmpctl)
-            opts="-h -V --help --version decode listen rules schema completions man"
+            opts="-h -V --help --version decode listen proxy rules schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -155,101 +158,7 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__listen)
-            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --duration)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-connections)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --tls-cert)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --tls-key)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --key-log)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
-                    return 0
-                    ;;
-                -f)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --only)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
-                    return 0
-                    ;;
-                --skip)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
-                    return 0
-                    ;;
-                --connection)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --direction)
-                    COMPREPLY=($(compgen -W "c2s s2c" -- "${cur}"))
-                    return 0
-                    ;;
-                --payload)
-                    COMPREPLY=($(compgen -W "none hex base64" -- "${cur}"))
-                    return 0
-                    ;;
-                --payload-bytes)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --write-flv)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --write-pcapng)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fail-on)
-                    COMPREPLY=($(compgen -W "info warning error never" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        rtmpctl__subcmd__listen)
-            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --accept-app --accept-key --refuse-with --auth --redirect --no-play --no-enhanced --chunk-size --window --peer-bandwidth --ack --reconnect-after --drop-after --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --fail-on --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --accept-app --accept-key --refuse-with --auth --redirect --no-play --no-enhanced --chunk-size --window --peer-bandwidth --ack --reconnect-after --drop-after --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -340,11 +249,11 @@ _rtmpctl() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --connection)
@@ -393,6 +302,112 @@ _rtmpctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rtmpctl__subcmd__proxy)
+            opts="-f -o -q -v -h --listen --upstream-timeout --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --insecure --ca --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --upstream-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    return 0
+                    ;;
+                --connection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --direction)
+                    COMPREPLY=($(compgen -W "c2s s2c" -- "${cur}"))
+                    return 0
+                    ;;
+                --payload)
+                    COMPREPLY=($(compgen -W "none hex base64" -- "${cur}"))
+                    return 0
+                    ;;
+                --payload-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-flv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-pcapng)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "info warning error never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
