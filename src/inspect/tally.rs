@@ -110,6 +110,14 @@ impl Tally {
                 !finding.message.is_empty() && self.prints_next(finding.code, finding.severity, &at)
             }
         };
+        let mut follow = 0;
+        if kin == Kin::Explains
+            && let Some(loss) =
+                self.entries.iter_mut().find(|entry| Some(entry.listed.seq) == finding.about)
+        {
+            loss.independent = false;
+            follow = std::mem::take(&mut loss.listed.consequences).saturating_add(1);
+        }
         let independent = finding.cause.is_none();
         if let Some(cause) = finding.cause
             && let Some(entry) = self.entries.iter_mut().find(|entry| entry.listed.seq == cause)
@@ -138,6 +146,11 @@ impl Tally {
                 printed: prints.then_some(finding.severity),
                 independent,
             }),
+        }
+        if let Some(entry) =
+            self.entries.iter_mut().find(|entry| entry.listed.finding.code == finding.code)
+        {
+            entry.listed.consequences = entry.listed.consequences.saturating_add(follow);
         }
         self.follow(finding, &at);
         prints
@@ -300,6 +313,19 @@ mod tests {
         }
         let listed = tally.finish();
         assert_eq!((listed[0].seq, listed[0].finding.count), (5, 16));
+    }
+
+    #[test]
+    fn what_explains_a_loss_stands_for_it() {
+        let mut tally = Tally::default();
+        find(&mut tally, "chunk.sync-lost", Severity::Error, at(5, 0));
+        find(&mut tally, "chunk.resynced", Severity::Warning, at(6, 1));
+        let mut finding = Finding::new("chunk.split-bug", Severity::Error, "text").about(5);
+        assert!(tally.count(&mut finding, at(7, 1), Kin::Explains));
+        assert_eq!(finding.cause, None);
+        let listed: Vec<_> =
+            tally.finish().iter().map(|l| (l.finding.code, l.consequences)).collect();
+        assert_eq!(listed, [("chunk.split-bug", 2)]);
     }
 
     #[test]

@@ -251,7 +251,10 @@ impl Judge for Formats {
     }
 
     fn lost(&mut self, seen: &mut Seen<'_>, loss: &LossSeen) {
-        if let LossKind::NoPriorHeader { format, chunk_stream_id } = loss.loss.kind {
+        // Inside a message it is payload, where the message is not split as it should be.
+        if let LossKind::NoPriorHeader { format, chunk_stream_id } = loss.loss.kind
+            && loss.broken.is_none()
+        {
             seen.report(&FRESH_FORMAT, || {
                 format!(
                     "chunk stream {chunk_stream_id} begins with a format {format} header at byte {}",
