@@ -161,6 +161,13 @@ fn findings_of_captures_are_found_in_captures() {
     let testdata = Path::new(ROOT).join("testdata");
     let found = codes(&testdata.join("options.pcapng"));
     assert!(found.contains(&"tcp.reset".to_owned()), "{found:?}");
+    for (name, without) in [("rtmps-tls12-cbc", true), ("rtmps-tls13", false)] {
+        let carried = |end: &str| testdata.join("carried").join(format!("{name}.{end}"));
+        let options = common::Options { key_log: Some(carried("keys")), ..Default::default() };
+        let records = common::decode_file(&carried("pcap"), &options);
+        let found = records.iter().any(|record| record["code"] == "tls.no-sni");
+        assert_eq!(found, without, "{name}");
+    }
     let scratch = common::Scratch::new("rules");
     let whole = fs::read(testdata.join("quickstart.pcap")).unwrap();
     // The length of the second packet's record: it lies behind the file's header and the first packet.

@@ -1,6 +1,7 @@
 //! A TCP connection that carries TLS: what is inside of it, and what there is to say where that cannot be read.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::content::Content;
 use super::flows::{Shared, Vault};
@@ -116,6 +117,9 @@ impl Secure {
         let Some(flow) = flow else { return };
         for alert in self.session.facts().alerts.iter().filter(|alert| is_telling(alert)) {
             out(Traffic::Trouble { flow: Some(flow), place, finding: alert_finding(alert) });
+        }
+        if let Some(finding) = name_finding(self.session.facts()) {
+            out(Traffic::Trouble { flow: Some(flow), place, finding });
         }
     }
 
@@ -371,6 +375,24 @@ const fn is_telling(alert: &Alert) -> bool {
     const CLOSE_NOTIFY: u8 = 0;
     const USER_CANCELED: u8 = 90;
     !matches!(alert.description, CLOSE_NOTIFY | USER_CANCELED)
+}
+
+/// What the client's hello lacks that servers with several names need.
+fn name_finding(facts: &Facts) -> Option<Finding> {
+    facts.client_random?;
+    let text = match &facts.server_name {
+        None => "the client's TLS hello names no server (SNI): a server with several names or \
+                 certificates cannot tell which is meant"
+            .to_owned(),
+        Some(name) if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => {
+            format!(
+                "the client's TLS hello names the server by the address {name} (SNI), and only host \
+                 names are allowed there"
+            )
+        }
+        Some(_) => return None,
+    };
+    Some(Finding::new("tls.no-sni", Severity::Warning, text).spec("RFC 6066 §3"))
 }
 
 fn alert_finding(alert: &Alert) -> Finding {

@@ -263,7 +263,10 @@ pub fn joined(packets: &[Owned]) -> Vec<Event2> {
 /// when and in which packet.
 pub fn lines(traffic: &[Event2], options: &Options, mut cut: impl FnMut() -> usize) -> Vec<String> {
     let limits = Limits::default();
-    let mut inspector = Inspector::new(options.clone(), limits.clone());
+    let mut options = options.clone();
+    // It is about the cut.
+    options.rules.severities.push(("hs.fragmented", None));
+    let mut inspector = Inspector::new(options, limits.clone());
     let mut writer = json::Writer::new(Shown::default(), Vec::new(), limits);
     let mut lines = Vec::new();
     let mut feed = |traffic: &Traffic<'_>| {

@@ -119,4 +119,18 @@ pub(super) const RULES: &[Rule] = &[
               different ports at most services.",
         spec: Some("RFC 8446 §4"),
     },
+    Rule {
+        code: "tls.no-sni",
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: "The TLS hello names no server",
+        meaning: "The client's hello has no server name (SNI), or an IP address in its place. A server with several \
+                  certificates then answers with any of them, or with an alert, and the certificate does not match \
+                  the URL.",
+        breaks_on: "Services behind shared addresses, as the large ingests are (obsproject/obs-studio#2330); \
+                    bluenviron/gortmplib has to fill the name in itself (client.go).",
+        fix: "Use a host name in the rtmps:// URL, and a client that sends it: in OpenSSL \
+              SSL_set_tlsext_host_name, in Go tls.Config.ServerName.",
+        spec: Some("RFC 6066 §3"),
+    },
 ];

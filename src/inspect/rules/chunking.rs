@@ -29,7 +29,7 @@ const FORMAT_3: Rule = Rule {
     confidence: Confidence::Certain,
     title: "A format 3 chunk begins a message",
     meaning: "The header of a new message is inherited as a whole, its timestamp delta with it. The specification allows \
-              that, and few programs do it.",
+              that; FFmpeg and nginx-rtmp do it whenever steps and lengths are regular.",
     breaks_on: "Readers that take format 3 for a continuation always (creytiv/re#169, HaishinKit/HaishinKit.swift#294).",
     fix: "Nothing, unless the peer loses messages or time; then begin messages with format 0, 1 or 2.",
     spec: Some("RTMP 1.0 §5.3.1.2.4"),

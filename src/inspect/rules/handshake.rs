@@ -1,10 +1,11 @@
 //! The handshake: what its packets say, how they answer each other, and answers that do not come.
 
-use super::judge::{HandshakeSeen, Judge, Seen};
+use super::judge::{HandshakeSeen, Judge, Seen, quoted};
 use super::{Confidence, Rule, Severity};
-use crate::inspect::{Closed, HandshakeFields};
+use crate::inspect::{Closed, HandshakeFields, MessageRecord, Transport};
 use crate::proto::Direction;
 use crate::proto::handshake::{Raw, SoftwareVersion};
+use crate::proto::message::Command;
 
 const S2_NOT_C1: Rule = Rule {
     code: "hs.s2-not-c1",
@@ -80,6 +81,18 @@ const STALL: Rule = Rule {
     fix: "Check what listens on the port and whether it wants TLS (rtmps://) or a PROXY protocol header. A firewall that \
           accepts in the name of the server looks the same.",
     spec: Some("RTMP 1.0 §5.2"),
+};
+
+const FRAGMENTED: Rule = Rule {
+    code: "hs.fragmented",
+    severity: Severity::Info,
+    confidence: Confidence::Certain,
+    title: "A handshake packet or a command came in many small pieces",
+    meaning: "A packet of the handshake or a command was spread over more than three TCP segments, or over more than three \
+              reads of a socket. TCP allows any cut; programs that send field by field do this.",
+    breaks_on: "Peers that take one read for one message (livepeer/go-livepeer#452, Red5/red5-client#49).",
+    fix: "Let the sender collect a message before it writes; the receiver has to read until it has all of one.",
+    spec: None,
 };
 
 /// How the packets answer each other, and what bytes 4 to 8 say.
@@ -166,6 +179,44 @@ fn unlike(
         "{name} does not repeat {of}{digest}: {} of bytes 8 to 1536 differ, the first at byte {first}{time}",
         differs().count()
     )
+}
+
+/// Handshake packets and commands that come in small pieces.
+#[derive(Debug, Default)]
+pub(super) struct Scattered {
+    said: [bool; 2],
+}
+
+impl Scattered {
+    fn look(&mut self, seen: &mut Seen<'_>, what: &str) {
+        // Longer ones take more than three segments of the smallest usual size by themselves.
+        const LONGEST: u64 = 3 * 536;
+        let Some((direction, span)) = seen.direction.zip(seen.span) else { return };
+        if self.said[direction.index()]
+            || seen.opened.transport != Transport::Rtmp
+            || span.len() > LONGEST
+            || !seen.way().is_scattered(span.start)
+        {
+            return;
+        }
+        self.said[direction.index()] = true;
+        seen.report(&FRAGMENTED, || {
+            format!("{what} of {} bytes came in more than three pieces", span.len())
+        });
+    }
+}
+
+impl Judge for Scattered {
+    const RULES: &'static [Rule] = &[FRAGMENTED];
+
+    fn handshake(&mut self, seen: &mut Seen<'_>, packet: &HandshakeSeen<'_>) {
+        self.look(seen, &packet.record.packet.to_uppercase());
+    }
+
+    fn command(&mut self, seen: &mut Seen<'_>, command: &Command, _: &MessageRecord<'_>) {
+        let name = quoted(command.name());
+        self.look(seen, &format!("the command {name}"));
+    }
 }
 
 /// A server that does not answer.
@@ -266,6 +317,28 @@ mod tests {
             t.raw(C2S, &[3]).raw(C2S, &one(zero, 1));
             assert_eq!(t.codes(), [code], "{zero:08x}");
         }
+    }
+
+    #[test]
+    fn packets_in_many_pieces() {
+        let run = |piece: usize| {
+            let mut t = Script::new();
+            t.raw(C2S, &[3]);
+            for part in one(0, 1).chunks(piece) {
+                t.raw(C2S, part);
+            }
+            t.has("hs.fragmented")
+        };
+        assert!(!run(1448) && !run(536));
+        assert!(run(400));
+        let mut t = Script::shaken();
+        let call =
+            b"\x03\0\0\0\0\0\x15\x14\0\0\0\0\x02\0\x05close\0\0\0\0\0\0\0\0\0\x05\x05\x05\x05";
+        for byte in call {
+            t.raw(C2S, &[*byte]);
+        }
+        assert!(t.has("hs.fragmented"), "{:?}", t.codes());
+        assert!(!Script::publishing().has("hs.fragmented"));
     }
 
     #[test]

@@ -93,6 +93,7 @@ registry::registry! {
     /// Judges with their rules.
     judged: {
         packets: handshake::Packets,
+        scattered: handshake::Scattered,
         stall: handshake::Stall,
         ids: chunking::Ids,
         formats: chunking::Formats,

@@ -141,7 +141,9 @@ impl Judge for Announced {
             && seen.direction == Some(Direction::ClientToServer)
             && let Some(publish) = seen.story.publish()
         {
-            seen.report(&LATE, || {
+            // One that changes nothing is hardly noticed.
+            let severity = if size == 128 { Severity::Info } else { LATE.severity };
+            seen.report_as(&LATE, severity, || {
                 format!(
                     "the client's first Set Chunk Size ({size} bytes) comes after its publish (record {})",
                     publish.seq
@@ -315,6 +317,14 @@ mod tests {
         let mut t = Script::connected();
         t.command(C2S, 1, "publish", Some(3.0), crate::proto::amf::Value::Null, &["cam1".into()]);
         assert!(t.control(C2S, size(4096)).has("chunk.size-late"));
+        let mut t = Script::connected();
+        t.command(C2S, 1, "publish", Some(3.0), crate::proto::amf::Value::Null, &["cam1".into()]);
+        t.control(C2S, size(128));
+        assert_eq!(
+            t.find("chunk.size-late").map(|f| f.severity),
+            Some(Severity::Info),
+            "no change"
+        );
     }
 
     #[test]
