@@ -8,6 +8,7 @@
 )]
 
 use rtmpctl::Limits;
+use rtmpctl::inspect::rules::Settings;
 use rtmpctl::inspect::{
     CloseKind, ClosedBy, GapCause, Inspector, Opened, Options, Place, Traffic, Transport,
 };
@@ -70,6 +71,9 @@ fn see(steps: &[Step]) -> Seen {
 
 fn see_with(steps: &[Step], options: Options, form: Form, frames: bool) -> Seen {
     let limits = Limits::default();
+    // What is judged of sessions that were made up is of no interest.
+    let rules = Settings { off: true, ..Settings::default() };
+    let options = Options { rules, ..options };
     let mut inspector = Inspector::new(options, limits.clone());
     let mut redactor = Redactor::default();
     let shown = Shown { form, most: None };

@@ -12,7 +12,7 @@ mod rig;
 
 use rig::{Conversation, Owned};
 use rtmpctl::Limits;
-use rtmpctl::inspect::{Event, Inspector, Options, Traffic};
+use rtmpctl::inspect::{Event, Inspector, Traffic};
 use rtmpctl::proto::Direction;
 
 const C2S: Direction = Direction::ClientToServer;
@@ -61,7 +61,7 @@ fn talk(header: &[u8], step: usize, port: u16) -> Vec<Owned> {
 
 /// What is said of packets, without what tells of segments: findings `hs.*` and the ranges of everything else.
 fn said(packets: &[Owned]) -> Vec<String> {
-    let mut inspector = Inspector::new(Options::default(), Limits::default());
+    let mut inspector = Inspector::new(rig::unjudged(), Limits::default());
     let mut said = Vec::new();
     rig::traffic(packets, &Limits::default(), &mut |traffic: Traffic<'_>| {
         inspector.feed(&traffic, &mut |record| match record.event {

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use rig::score::{Score, overlap};
 use rig::{Conversation, Decoded, Event2, Layout, Message, Owned, Random};
-use rtmpctl::inspect::{Options, Traffic};
+use rtmpctl::inspect::Traffic;
 use rtmpctl::proto::Direction;
 
 const C2S: Direction = Direction::ClientToServer;
@@ -166,7 +166,7 @@ struct Told {
 impl Told {
     fn of(packets: &[Owned]) -> Self {
         let mut records = <[Vec<String>; 2]>::default();
-        for line in rig::lines(&rig::joined(packets), &Options::default(), || usize::MAX) {
+        for line in rig::lines(&rig::joined(packets), &rig::unjudged(), || usize::MAX) {
             let mut record: serde_json::Value = serde_json::from_str(&line).unwrap();
             let direction = match record["direction"].as_str() {
                 Some("c2s") => C2S,

@@ -118,7 +118,9 @@ impl Secure {
         for alert in self.session.facts().alerts.iter().filter(|alert| is_telling(alert)) {
             out(Traffic::Trouble { flow: Some(flow), place, finding: alert_finding(alert) });
         }
-        if let Some(finding) = name_finding(self.session.facts()) {
+        // Where it is not read and no alert came, the finding about that says it too.
+        let telling = self.session.facts().alerts.iter().any(is_telling);
+        if let Some(finding) = name_finding(self.session.facts()).filter(|_| telling || !unread) {
             out(Traffic::Trouble { flow: Some(flow), place, finding });
         }
     }

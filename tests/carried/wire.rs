@@ -120,7 +120,7 @@ pub fn told_within(
     choice: Choice,
     limits: &Limits,
 ) -> Told {
-    let options = Options { whole_media: true, ..Options::default() };
+    let options = Options { whole_media: true, ..rig::unjudged() };
     let mut inspector = Inspector::new(options, limits.clone());
     let shown = Shown { form: Form::Base64, most: None };
     let mut writer = Writer::new(shown, Vec::new(), limits.clone());

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rtmpctl::Limits;
 use rtmpctl::capture::file::{Item, Packet, Reader};
 use rtmpctl::capture::{Captures, Choice, LinkType};
+use rtmpctl::inspect::rules::Settings;
 use rtmpctl::inspect::{Event, FlowId, Inspector, Options, Place, Record, Traffic};
 use rtmpctl::output::json;
 use rtmpctl::output::payload::Shown;
@@ -192,10 +193,15 @@ pub struct Decoded {
     pub findings: Vec<String>,
 }
 
+/// Only what the decoding itself has to say: what is judged about sessions that were made up is of no interest.
+pub fn unjudged() -> Options {
+    Options { rules: Settings { off: true, ..Settings::default() }, ..Options::default() }
+}
+
 /// Decodes packets, with whole payloads.
 pub fn decode(packets: &[Owned]) -> Decoded {
     let limits = Limits::default();
-    let options = Options { whole_media: true, ..Options::default() };
+    let options = Options { whole_media: true, ..unjudged() };
     let mut inspector = Inspector::new(options, limits.clone());
     let mut decoded = Decoded::default();
     traffic(packets, &limits, &mut |traffic| {
