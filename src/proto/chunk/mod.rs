@@ -4,12 +4,14 @@
 //! both know the two message types that change framing (Set Chunk Size, Abort) and no other.
 
 mod assembly;
+mod edit;
 pub mod header;
 mod item;
 mod reader;
 mod writer;
 
 pub use assembly::Stream;
+pub use edit::{Asked, Editor, Unreadable, Wish};
 pub use header::Header;
 pub use item::{
     Chunk, HEAD, Inherited, Item, Keep, Loss, LossKind, Message, Note, NoteKind, Resume,
