@@ -8,7 +8,7 @@ use super::record::{Closed, Event, Handshake, HandshakeFields, MessageRecord, Re
 use super::resync::Found;
 use super::rules::judge::{HandshakeSeen, LossSeen, Raised, Resumed, Seen};
 use super::rules::{Judges, Settings};
-use super::session::{Call, Session};
+use super::session::Session;
 use super::steps::Steps;
 use super::streams::{Moment, Story};
 use super::tally::{At, Kin, Tally};
@@ -375,7 +375,10 @@ impl Facts {
         let kind = Kind::of(raw.type_id);
         let media = matches!(kind, Kind::Audio | Kind::Video);
         let answers = match body {
-            Body::Command(_) | Body::Data(_) => self.learn(direction, body, emit),
+            Body::Command(_) | Body::Data(_) => {
+                self.learn(direction, body, emit);
+                self.session.answered.as_ref()
+            }
             _ => None,
         };
         if media && self.steps.awaits_media() {
@@ -385,7 +388,7 @@ impl Facts {
         self.story.way_mut(direction).told(raw.span.end, emit.elapsed);
         if !media || self.tracks.frame.marks.has(Marks::FIRST) {
             let now = emit.moment(*emit.seq);
-            let answers = answers.as_ref().map(|call| &*call.name);
+            let answers = answers.map(|call| &*call.name);
             self.story.message(direction, raw.message_stream_id, body, answers, now);
         }
         let mut bitstreams = Vec::new();
@@ -529,8 +532,8 @@ impl Facts {
         }
     }
 
-    /// What a command or metadata says of the session; gives the call that it answers.
-    fn learn(&mut self, direction: Direction, body: &Body, emit: &mut Emitter<'_>) -> Option<Call> {
+    /// What a command or metadata says of the session.
+    fn learn(&mut self, direction: Direction, body: &Body, emit: &mut Emitter<'_>) {
         let full = *emit.remembered >= emit.limits.session_bytes;
         if full && self.tally.is_new(SESSION_FULL) {
             let text = format!(
@@ -544,11 +547,10 @@ impl Facts {
             self.steps.command(direction, command, emit.elapsed);
         }
         let now = (*emit.seq, emit.elapsed);
-        let answers = self.session.apply(direction, body, now, full, emit.limits);
+        self.session.answered = self.session.apply(direction, body, now, full, emit.limits);
         let now = self.session.memory();
         let before = std::mem::replace(&mut self.session_counted, now);
         *emit.remembered = (*emit.remembered + now).saturating_sub(before);
-        answers
     }
 
     #[cold]
@@ -738,6 +740,7 @@ impl Facts {
         let span = Span { start: gap.offset, end: gap.offset + gap.length.unwrap_or(0) };
         let seq = emit.record(Some(direction), Some(span), Event::Gap(gap));
         self.tally.gap(direction, seq, emit.elapsed, gap.resumed_at.is_some());
+        self.story.way_mut(direction).broken = Some(emit.moment(seq));
         self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.gap(seen, &gap));
     }
 
@@ -770,6 +773,7 @@ impl Facts {
             finding.cause = Some(first).filter(|first| first < emit.seq);
             self.report(Some(direction), Some(span), finding, emit);
         }
+        self.story.way_mut(direction).broken = Some(emit.moment(first));
     }
 
     /// Decoding goes on after a loss.

@@ -17,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) server_software: Option<String>,
     /// Calls without an answer yet, by their direction and the bits of their transaction id.
     calls: HashMap<(Direction, u64), Call>,
+    /// The call that the latest command answers.
+    pub(crate) answered: Option<Call>,
     /// Whether a call was not remembered.
     pub(super) crossed: bool,
 }

@@ -68,6 +68,8 @@ pub(crate) struct Way {
     pub(crate) handshake: u8,
     /// When the latest of them came.
     pub(crate) shaken: Option<Moment>,
+    /// When bytes were missing or the framing was lost last: what came then is not known.
+    pub(crate) broken: Option<Moment>,
 }
 
 impl Default for Way {
@@ -86,6 +88,7 @@ impl Default for Way {
             ended: None,
             handshake: 0,
             shaken: None,
+            broken: None,
         }
     }
 }
@@ -167,6 +170,13 @@ impl Story {
     /// The stream with this id.
     pub(crate) fn stream(&self, id: u32) -> Option<&Stream> {
         self.streams.iter().find(|stream| stream.id == id)
+    }
+
+    /// Whether all that was sent in a direction since the record with this number is known, so that what is not there
+    /// was not sent. Of a direction that was not captured nothing is.
+    pub(crate) fn knows(&self, direction: Direction, since: u64) -> bool {
+        let way = self.way(direction);
+        way.messages > 0 && way.broken.is_none_or(|broken| broken.seq < since)
     }
 
     /// The first `publish`.
@@ -326,7 +336,7 @@ impl Story {
 }
 
 /// Whether a status code is one of a failure.
-fn is_failure(code: &str) -> bool {
+pub(crate) fn is_failure(code: &str) -> bool {
     let last = code.rsplit('.').next().unwrap_or(code);
     matches!(
         last,

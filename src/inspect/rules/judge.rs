@@ -234,3 +234,11 @@ pub(crate) fn quoted(text: &str) -> String {
     let short: String = text.chars().take(MOST).map(|c| if c == '"' { '\'' } else { c }).collect();
     format!("\"{short}{}\"", if cut { "…" } else { "" })
 }
+
+/// Who sends in a direction.
+pub(crate) const fn sender(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ClientToServer => "client",
+        Direction::ServerToClient => "server",
+    }
+}

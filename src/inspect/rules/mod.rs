@@ -7,6 +7,7 @@
 //!
 //! The registry is the list at the end of this file: one line for each group of rules and each judge.
 
+mod acks;
 mod capture;
 mod carriers;
 mod chunking;
@@ -92,6 +93,7 @@ registry::registry! {
     ],
     /// Judges with their rules.
     judged: {
+        acks: acks::Acks,
         packets: handshake::Packets,
         scattered: handshake::Scattered,
         stall: handshake::Stall,
