@@ -8,12 +8,16 @@
 //! The registry is the list at the end of this file: one line for each group of rules and each judge.
 
 mod acks;
+mod calls;
 mod capture;
 mod carriers;
 mod chunking;
+mod commands;
+mod control;
 mod extended;
 mod framing;
 mod handshake;
+mod idle;
 pub(super) mod judge;
 mod limits;
 mod live;
@@ -94,8 +98,14 @@ registry::registry! {
     /// Judges with their rules.
     judged: {
         acks: acks::Acks,
+        calls: calls::Calls,
+        course: calls::Course,
         packets: handshake::Packets,
         scattered: handshake::Scattered,
+        phase: control::Phase,
+        pings: control::Pings,
+        silence: idle::Silence,
+        shapes: commands::Shapes,
         stall: handshake::Stall,
         ids: chunking::Ids,
         formats: chunking::Formats,
