@@ -93,7 +93,8 @@
 //! - Every byte has its place: records say the half-open range of stream bytes that they came from.
 //! - Missing bytes are said: a gap with its exact range, messages marked as damaged, timestamps marked as uncertain.
 //! - A body that cannot be read is reported with what could be, and where reading stopped.
-//! - Every code that a [`Finding`](inspect::Finding) can have is in [`inspect::rules`].
+//! - Every code that a [`Finding`](inspect::Finding) can have is in [`inspect::rules`], with who breaks on it and what to
+//!   do. Judging rests on facts that are gathered apart from it, and can be turned off.
 //! - JSON is one strict object a line. In tables what a peer sent is escaped, so that no row can be forged.
 //! - [`output::redact`] masks stream keys, tokens and passwords. Records themselves hold them as sent.
 
