@@ -82,6 +82,9 @@ pub struct Limits {
     /// Bytes remembered of what the commands of all open connections say: unanswered calls, names and URLs for the
     /// summaries (default 16 MiB). Over it nothing more is remembered until connections close.
     pub session_bytes: usize,
+    /// Connections remembered for the sake of later ones (default 1,024, each a hundred bytes): who published which stream,
+    /// and who was told to connect again. Over it the oldest are forgotten.
+    pub past_connections: usize,
     /// Media tracks counted per connection (default 256). Later ones are decoded, but in no summary.
     pub tracks: usize,
     /// NAL units, open bitstream units or frames listed of one video frame, where they are asked for (default 256).
@@ -199,6 +202,7 @@ impl Default for Limits {
             fragment_bytes: 4 << 20,
             fragment_datagrams: 1_024,
             pending_calls: 1_024,
+            past_connections: 1_024,
             session_bytes: 16 << 20,
             tracks: 256,
             frame_units: 256,

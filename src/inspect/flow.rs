@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::lane::Lane;
 use super::pace::{Frame, Marks};
+use super::past::Past;
 use super::record::{Closed, Event, Handshake, HandshakeFields, MessageRecord, Record, Summary};
 use super::resync::Found;
 use super::rules::judge::{HandshakeSeen, LossSeen, Raised, Resumed, Seen};
@@ -86,6 +87,8 @@ pub(super) struct Emitter<'e> {
     pub(super) elapsed: Option<i64>,
     /// Bytes remembered of what the commands of all connections said.
     pub(super) remembered: &'e mut usize,
+    /// What is remembered of other connections.
+    pub(super) past: &'e mut Past,
 }
 
 impl Emitter<'_> {
@@ -410,7 +413,7 @@ impl Facts {
         };
         let seq = emit.record(Some(direction), Some(raw.span), Event::Message(record));
         if let Some(fault) = fault {
-            self.malformed(direction, raw, fault, seq, emit);
+            self.malformed(direction, raw, record.body, fault, seq, emit);
         } else if kind == Kind::Unknown {
             self.unknown(direction, raw, seq, emit);
         }
@@ -558,18 +561,12 @@ impl Facts {
         &mut self,
         direction: Direction,
         raw: &chunk::Message<'_>,
+        body: &Body,
         fault: &Fault,
         seq: u64,
         emit: &mut Emitter<'_>,
     ) {
-        let kind = Kind::of(raw.type_id).as_str();
-        let text = format!(
-            "the {kind} message of {} bytes cannot be read from its byte {} on: {}",
-            raw.length,
-            fault.offset,
-            fault.reason()
-        );
-        let finding = Finding::new("message.malformed", Severity::Error, text).about(seq);
+        let finding = notes::malformed(raw, body, fault).about(seq);
         self.report(Some(direction), Some(raw.span), finding, emit);
     }
 
@@ -867,6 +864,9 @@ impl Facts {
                 story: &self.story,
                 tracks: &self.tracks,
                 settings: &emit.options.rules,
+                past: &mut *emit.past,
+                remembers: emit.limits.past_connections,
+                connection: emit.flow,
                 seq,
                 direction,
                 span,

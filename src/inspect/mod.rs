@@ -7,6 +7,7 @@ mod flow;
 mod lane;
 mod notes;
 mod pace;
+mod past;
 mod proxied;
 mod record;
 mod resync;
@@ -15,6 +16,7 @@ mod session;
 mod steps;
 mod streams;
 mod tally;
+pub(crate) mod target;
 mod track;
 mod traffic;
 
@@ -32,6 +34,7 @@ pub use record::{
     Media, MessageRecord, Record, Step, Summary, Track,
 };
 pub use resync::{Framing, framing};
+pub use target::Split;
 pub use traffic::{
     Arrival, CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport,
 };
@@ -113,6 +116,8 @@ struct Run {
     seq: u64,
     /// Bytes remembered of what the commands of all connections said.
     remembered: usize,
+    /// What is remembered of connections for the sake of later ones.
+    past: past::Past,
 }
 
 impl Run {
@@ -125,8 +130,8 @@ impl Run {
         place: Place,
         elapsed: Option<i64>,
     ) -> Emitter<'e> {
-        let Self { options, limits, seq, remembered } = self;
-        Emitter { seq, out, options, limits, place, flow, elapsed, remembered }
+        let Self { options, limits, seq, remembered, past } = self;
+        Emitter { seq, out, options, limits, place, flow, elapsed, remembered, past }
     }
 }
 
@@ -134,7 +139,8 @@ impl Inspector {
     /// An inspector that numbers its records from 1: 0 is the `start` line of whoever runs it.
     #[must_use]
     pub fn new(options: Options, limits: Limits) -> Self {
-        let run = Run { options, limits, seq: 1, remembered: 0 };
+        let past = past::Past::default();
+        let run = Run { options, limits, seq: 1, remembered: 0, past };
         Self { run, flows: HashMap::default(), memory: 0, sizes: VecDeque::new() }
     }
 

@@ -2,10 +2,51 @@
 
 use super::resync::Found;
 use super::{Finding, Severity};
+use crate::proto::amf::{CutReason, Value};
 use crate::proto::chunk::{self, Loss, LossKind, Note, NoteKind};
-use crate::proto::message::{InnerMessage, Kind};
+use crate::proto::fault::{Fault, FaultKind};
+use crate::proto::message::{Body, InnerMessage, Kind};
 use crate::proto::proxy::{Header, Source};
 use crate::proto::{Direction, Span};
+
+/// What could not be read of a message.
+pub(super) fn malformed(raw: &chunk::Message<'_>, body: &Body, fault: &Fault) -> Finding {
+    let kind = Kind::of(raw.type_id).as_str();
+    let reason = fault.reason();
+    if fault.kind == FaultKind::Limit("amf_depth") {
+        let at = fault.offset;
+        let text =
+            format!("the {kind} message has AMF values nested too deep at its byte {at}: {reason}");
+        return Finding::new("amf.depth", Severity::Error, text);
+    }
+    if let Some(rest) = behind_values(body).filter(|_| raw.damaged.is_empty()) {
+        let at = (raw.length as usize).saturating_sub(rest);
+        let text = format!(
+            "{rest} bytes behind the last value of the {kind} message, from its byte {at} on, are no value: {reason}"
+        );
+        return Finding::new("amf.trailing", Severity::Warning, text).spec("AMF 0 §2.1");
+    }
+    let text = format!(
+        "the {kind} message of {} bytes cannot be read from its byte {} on: {reason}",
+        raw.length, fault.offset
+    );
+    Finding::new("message.malformed", Severity::Error, text)
+}
+
+/// How many bytes a command or data message has behind its values that are none; `None` where it breaks off inside one.
+fn behind_values(body: &Body) -> Option<usize> {
+    let last = match body {
+        Body::Command(command) if command.name.is_some() => {
+            command.arguments.last().or(command.object.as_ref())
+        }
+        Body::Data(data) if data.name.is_some() => data.arguments.last(),
+        _ => None,
+    };
+    match last? {
+        Value::Cut(cut) if cut.reason == CutReason::Malformed => Some(cut.bytes.len()),
+        _ => None,
+    }
+}
 
 /// An oddity that the chunk reader survived; `None` for those that are no loss and are judged.
 pub(super) fn of(note: &Note) -> Option<Finding> {

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_chunk_stream_that_begins_with_format_1() {
-        let ping = b"\x42\0\0\0\0\0\x06\x04\0\x06\0\0\0\0";
+        let ping = b"\x42\0\0\0\0\0\x06\x04\0\x07\0\0\0\0";
         assert_eq!(Script::shaken().raw(C2S, ping).codes(), ["chunk.fresh-fmt1"]);
         let mut t = Script::shaken();
         t.control(C2S, Control::Acknowledgement { sequence_number: Some(1) });

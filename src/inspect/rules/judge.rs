@@ -1,12 +1,13 @@
 //! What a judge is, and what it sees.
 
 use super::super::pace::Frame;
+use super::super::past::Past;
 use super::super::record::Handshake;
 use super::super::session::Session;
 use super::super::streams::{Story, Way};
 use super::super::tally::{At, Tally};
 use super::super::track::Tracks;
-use super::super::{Closed, Finding, Gap, MessageRecord, Opened, Place, Severity};
+use super::super::{Closed, Finding, FlowId, Gap, MessageRecord, Opened, Place, Severity};
 use super::{Confidence, Rule, Settings};
 use crate::proto::chunk::{Loss, Note};
 use crate::proto::handshake::Raw;
@@ -106,6 +107,12 @@ pub(crate) struct Seen<'a> {
     pub(crate) story: &'a Story,
     pub(crate) tracks: &'a Tracks,
     pub(crate) settings: &'a Settings,
+    /// What is remembered of other connections.
+    pub(crate) past: &'a mut Past,
+    /// Of how many.
+    pub(crate) remembers: usize,
+    /// The connection's number.
+    pub(crate) connection: FlowId,
     /// The record that shows the event, or the next one where none does.
     pub(crate) seq: u64,
     pub(crate) direction: Option<Direction>,

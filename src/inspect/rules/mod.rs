@@ -8,6 +8,8 @@
 //! The registry is the list at the end of this file: one line for each group of rules and each judge.
 
 mod acks;
+mod amf;
+mod auth;
 mod calls;
 mod capture;
 mod carriers;
@@ -26,8 +28,10 @@ mod opening;
 mod registry;
 mod settings;
 mod sizes;
+mod status;
 #[cfg(test)]
 pub(crate) mod test_kit;
+mod urls;
 
 pub use settings::{Settings, Thresholds};
 
@@ -87,6 +91,7 @@ pub fn rule(code: &str) -> Option<&'static Rule> {
 registry::registry! {
     /// Findings that are reported where they show: only their data is here.
     reported: [
+        amf::RULES,
         capture::RULES,
         carriers::RULES,
         framing::RULES,
@@ -98,6 +103,7 @@ registry::registry! {
     /// Judges with their rules.
     judged: {
         acks: acks::Acks,
+        auth: auth::Auth,
         calls: calls::Calls,
         course: calls::Course,
         packets: handshake::Packets,
@@ -105,6 +111,7 @@ registry::registry! {
         phase: control::Phase,
         pings: control::Pings,
         silence: idle::Silence,
+        silent: status::Silent,
         shapes: commands::Shapes,
         stall: handshake::Stall,
         ids: chunking::Ids,
@@ -116,6 +123,9 @@ registry::registry! {
         announced: sizes::Announced,
         small: sizes::Small,
         split: sizes::Split,
+        statuses: status::Statuses,
+        urls: urls::Urls,
+        values: amf::Values,
     }
 }
 

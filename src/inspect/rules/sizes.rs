@@ -394,8 +394,7 @@ mod tests {
         let again = |first: u32| {
             let mut t = Script::connected();
             t.control(C2S, size(first)).end();
-            let mut t = t.again();
-            t.shake();
+            t.again().handshake();
             unsplit(&mut t, 600);
             t
         };

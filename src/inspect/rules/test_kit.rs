@@ -26,6 +26,8 @@ pub(crate) const S2C: Direction = Direction::ServerToClient;
 /// A connection being scripted. Each direction has a chunk writer; a second of its clock is one of the capture's.
 pub(crate) struct Script {
     inspector: Inspector,
+    /// The connection that goes on.
+    flow: FlowId,
     writers: [Writer; 2],
     /// Nanoseconds since the connection was opened.
     now: i64,
@@ -34,7 +36,6 @@ pub(crate) struct Script {
     /// What the summary lists, once it is over.
     pub(crate) listed: Vec<Listed>,
     records: u64,
-    flow: FlowId,
 }
 
 /// A video frame.
@@ -64,27 +65,27 @@ impl Script {
         let options = Options { rules, ..Options::default() };
         let mut script = Self {
             inspector: Inspector::new(options, Limits::default()),
+            flow: 1,
             writers: [Writer::new(), Writer::new()],
             now: 0,
             closed: false,
             findings: Vec::new(),
             listed: Vec::new(),
             records: 0,
-            flow: 1,
         };
-        script.feed(&Traffic::Opened { flow: 1, place: script.place(), opened });
+        script.feed(&Traffic::Opened { flow: script.flow, place: script.place(), opened });
         script
     }
 
     /// Behind a simple handshake.
     pub(crate) fn shaken() -> Self {
         let mut script = Self::new();
-        script.shake();
+        script.handshake();
         script
     }
 
     /// A simple handshake.
-    pub(crate) fn shake(&mut self) -> &mut Self {
+    pub(crate) fn handshake(&mut self) -> &mut Self {
         let one = [1, 2].map(|fill| {
             Packet1 { bytes: &Packet1::encode(0, 0, &[fill; RANDOM_LEN]) }.bytes.to_owned()
         });
@@ -93,20 +94,15 @@ impl Script {
         self.raw(S2C, &two[1]).raw(C2S, &two[0])
     }
 
-    /// Another connection of the same client, seen by the same inspector. Findings begin anew.
-    pub(crate) fn again(self) -> Self {
-        let opened = opened();
-        let flow = self.flow + 1;
-        let mut script = Self {
-            flow,
-            writers: [Writer::new(), Writer::new()],
-            closed: false,
-            findings: Vec::new(),
-            listed: Vec::new(),
-            ..self
-        };
-        script.feed(&Traffic::Opened { flow, place: script.place(), opened });
-        script
+    /// Another connection of the same client, before its first byte; what comes next is its.
+    pub(crate) fn again(&mut self) -> &mut Self {
+        self.flow += 1;
+        self.closed = false;
+        self.writers = [Writer::new(), Writer::new()];
+        let client = Some(([10, 0, 0, 1], 40_000 + self.flow as u16).into());
+        let opened = Opened { client, ..opened() };
+        self.feed(&Traffic::Opened { flow: self.flow, place: self.place(), opened });
+        self
     }
 
     /// Behind `connect` to the app `live` and its answer.
