@@ -362,6 +362,10 @@ impl Facts {
         let fault =
             message::decode_into(raw.type_id, raw.payload, raw.length, emit.limits, &mut body);
         self.told(direction, raw, &mut body, fault.as_ref(), None, emit);
+        // Looking for what is to be given back costs more than knowing that there is nothing.
+        if body.owns_nothing() {
+            std::mem::forget(body);
+        }
     }
 
     /// A message with what it says; gives its number. `aggregate` is that of the aggregate that it was in.

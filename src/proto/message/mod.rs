@@ -145,6 +145,28 @@ pub enum Body {
     Opaque,
 }
 
+impl Body {
+    /// Whether it is a frame that has allocated nothing, as nearly every message is.
+    #[inline]
+    pub(crate) fn owns_nothing(&self) -> bool {
+        match self {
+            Self::Audio(audio) => {
+                audio.config.is_none()
+                    && audio.multichannel.is_none()
+                    && audio.tracks.capacity() == 0
+                    && audio.mod_ex.is_empty()
+            }
+            Self::Video(video) => {
+                video.config.is_none()
+                    && video.metadata.is_none()
+                    && video.tracks.capacity() == 0
+                    && video.mod_ex.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Decodes a payload of `length` bytes of which `payload` holds the first ones: for audio and video at least 64 or all,
 /// else all. Beside the body comes the first fault in it, its offset within the payload.
 #[must_use]
@@ -401,5 +423,29 @@ mod tests {
         assert_eq!((command.name, command.object), (None, Some(Value::Null)));
         assert_eq!(command.arguments, [Value::Boolean(true)]);
         assert!(fault.is_some());
+    }
+
+    #[test]
+    fn frames_own_nothing_and_what_is_decoded_of_others_does() {
+        let limits = Limits::default();
+        for (type_id, payload, nothing) in [
+            (8, &b"\xaf\x01\x21"[..], true),
+            (8, b"\x2f\xff", true),
+            (9, b"\x17\x01\0\0\0\0", true),
+            (9, b"\x91hvc1\0\0\0\0", true),
+            (8, b"", true),
+            (8, b"\xaf\0\x12\x10", false),
+            (8, b"\x94Opus\x01\x02\0\0\0\x03", false),
+            (8, b"\x95\x01mp4a\0\x21", false),
+            (8, b"\x97\x02\0\0\x01\x01mp4a\x21", false),
+            (9, b"\x90vp09\0", false),
+            (9, b"\x94hvc1\x02\0\x01x\x05", false),
+            (9, b"\x96\x01hvc1\0\0\0\0\0", false),
+            (9, b"\x97\x02\0\0\x01\x03hvc1\0", false),
+            (20, b"\x02\0\x05close", false),
+        ] {
+            let (body, _) = decode(type_id, payload, payload.len() as u32, &limits);
+            assert_eq!(body.owns_nothing(), nothing, "{payload:02x?}: {body:?}");
+        }
     }
 }
