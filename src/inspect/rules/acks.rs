@@ -235,26 +235,26 @@ mod tests {
 
     #[test]
     fn numbers_beyond_those_with_a_sign() {
-        assert_eq!(acknowledged(&[1 << 30, 0x7fff_ffff]).codes(), [""; 0]);
+        assert_eq!(acknowledged(&[1 << 30, 0x7fff_ffff]).family("ack."), [""; 0]);
         let t = acknowledged(&[0x7fff_0000, 0x8000_0000, 0x9000_0000]);
-        assert_eq!(t.codes(), ["ack.overflow"]);
+        assert_eq!(t.family("ack."), ["ack.overflow"]);
         assert!(t.text("ack.overflow").contains("2147483648 bytes, which is -2147483648"));
         let t = acknowledged(&[0xffff_0000, 0x0000_1000]);
-        assert_eq!(t.codes(), ["ack.overflow"], "the second is counted");
+        assert_eq!(t.family("ack."), ["ack.overflow"], "the second is counted");
         assert_eq!(t.listed[0].finding.count, 2);
     }
 
     #[test]
     fn numbers_that_do_not_grow() {
-        assert_eq!(acknowledged(&[1000, 2000, 2001]).codes(), [""; 0]);
-        assert_eq!(acknowledged(&[131_325, 131_325, 131_325]).codes(), ["ack.incremental"]);
+        assert_eq!(acknowledged(&[1000, 2000, 2001]).family("ack."), [""; 0]);
+        assert_eq!(acknowledged(&[131_325, 131_325, 131_325]).family("ack."), ["ack.incremental"]);
         let t = acknowledged(&[2000, 1999]);
         assert_eq!(t.text("ack.decrease"), "the server acknowledges 1999 bytes, after 2000 before");
         // The same number again is right where nothing came.
         let mut t = Script::publishing();
         ack(&mut t, 5000);
         ack(&mut t, 5000);
-        assert_eq!(t.end().codes(), [""; 0]);
+        assert_eq!(t.end().family("ack."), [""; 0]);
     }
 
     #[test]

@@ -324,6 +324,11 @@ impl Script {
         self.findings.iter().map(|finding| finding.code).collect()
     }
 
+    /// The codes that begin so, in order.
+    pub(crate) fn family(&self, prefix: &str) -> Vec<&'static str> {
+        self.codes().into_iter().filter(|code| code.starts_with(prefix)).collect()
+    }
+
     /// The number that the next record will have.
     pub(crate) fn seq(&self) -> u64 {
         self.records + 1
