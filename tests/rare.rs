@@ -93,6 +93,8 @@ fn capture() -> Vec<u8> {
             b"\x03",
             &name("app"),
             &string("live"),
+            &name("tcUrl"),
+            &string("rtmp://192.0.2.1/live"),
             &name("fourCcList"),
             b"\x0a\0\0\0\x02",
             &string("hvc1"),
