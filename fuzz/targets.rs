@@ -6,6 +6,7 @@ use rtmpctl::Limits;
 use rtmpctl::capture::file::{Item, Packet, Reader};
 use rtmpctl::capture::tls::{Keys, Piece, Session};
 use rtmpctl::capture::{Captures, Choice, LinkType};
+use rtmpctl::inspect::rules::Settings;
 use rtmpctl::inspect::{
     CloseKind, ClosedBy, Event, GapCause, Inspector, MessageRecord, Opened, Options, Place, Record,
     Traffic, Transport,
@@ -543,7 +544,8 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
             chunks: settings & 2 != 0,
             whole_media: false,
             bitstream: settings & 0x80 != 0,
-            ..Options::default()
+            // Of all that is said only this is about the cut.
+            rules: Settings { severities: vec![("hs.fragmented", None)], ..Settings::default() },
         },
         limits,
     );

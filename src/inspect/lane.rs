@@ -530,8 +530,7 @@ fn reader(offset: u64, emit: &Emitter<'_>) -> chunk::Reader {
 
 /// The message whose chunks came last, where it is not complete.
 fn broken(reader: &chunk::Reader) -> Option<Broken> {
-    let unfinished = reader.streams().iter().filter(|stream| stream.unfinished());
-    unfinished.max_by_key(|stream| stream.start()).map(|stream| Broken {
+    reader.latest().filter(|stream| stream.unfinished()).map(|stream| Broken {
         start: stream.start(),
         chunk_stream_id: stream.id,
         length: stream.length,

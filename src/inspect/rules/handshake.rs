@@ -194,6 +194,7 @@ impl Scattered {
         let Some((direction, span)) = seen.direction.zip(seen.span) else { return };
         if self.said[direction.index()]
             || seen.opened.transport != Transport::Rtmp
+            || seen.opened.client.is_none() // a file, which has no segments
             || span.len() > LONGEST
             || !seen.way().is_scattered(span.start)
         {

@@ -177,6 +177,12 @@ impl Reader {
         self.table.find(id).map(|slot| &self.table[slot])
     }
 
+    /// The chunk stream of the latest chunk, once there was one.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Stream> {
+        self.table.all().get(self.current)
+    }
+
     /// Header bytes taken but not read yet, at most 24: a header cut by the end of the input.
     #[must_use]
     pub fn carried(&self) -> &[u8] {
