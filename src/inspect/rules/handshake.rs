@@ -15,7 +15,7 @@ const S2_NOT_C1: Rule = Rule {
     meaning: "The server's S2 is to bring back the bytes 8 to 1536 of the client's C1, or to answer its digest with \
               one of its own. This S2 does neither.",
     breaks_on: "Clients that compare: they abort the connection (datarhei/restreamer#966, ThibaultBee/StreamPack#284, \
-                pedroSG94/RootEncoder#1956). Others, FFmpeg among them, only log it.",
+                pedroSG94/RootEncoder#1956). librtmp only logs it.",
     fix: "Let the server copy C1 into S2. A proxy that answers the handshake itself has to do so too.",
     spec: Some("RTMP 1.0 §5.2.4"),
 };

@@ -29,7 +29,7 @@ const HUGE: Rule = Rule {
     meaning: "Chunks of more than 65,536 bytes are legal. Some receivers allocate a buffer of that size for each chunk \
               stream or have a limit below it; and while a chunk lasts nothing else can be sent.",
     breaks_on: "Servers with a limit, and players that allocate what is announced (deepch/vdk#16, \
-                arut/nginx-rtmp-module#1162). Wireshark reads nothing from 524,288 on (ossrs/srs#1437).",
+                arut/nginx-rtmp-module#1162). Wireshark reads nothing above 524,288 (ossrs/srs#1437).",
     fix: "Announce 4,096 to 65,536.",
     spec: Some("RTMP 1.0 §5.4.1"),
 };
