@@ -13,7 +13,9 @@ use super::session::Session;
 use super::steps::Steps;
 use super::streams::{Moment, Story};
 use super::tally::{At, Kin, Tally};
+use super::target::splits;
 use super::track::Tracks;
+use super::verdict::Case;
 use super::{
     Arrival, Finding, FlowId, GapCause, Opened, Options, Place, Proxied, Severity, Sides,
     Transport, notes,
@@ -294,11 +296,26 @@ impl Flow {
         self.facts.tick(emit);
         let seq = *emit.seq;
         self.facts.judge(seq, None, None, emit, |judges, seen| judges.closed(seen, closed));
-        emit.record(None, None, Event::Closed(closed));
+        let seq = emit.record(None, None, Event::Closed(closed));
         let facts = self.facts;
         *emit.remembered = emit.remembered.saturating_sub(facts.session_counted);
+        let bytes = [0, 1].map(|index| self.lanes[index].received() + facts.carried[index]);
+        let (findings, findings_list) = (facts.tally.counts, facts.tally.finish());
+        let case = Case {
+            opened: &facts.opened,
+            story: &facts.story,
+            closed: (closed, seq),
+            elapsed: emit.elapsed,
+            bytes,
+            findings: &findings_list,
+        };
+        let verdict = case.verdict();
+        let Session { app, tc_url, stream_name, .. } = &facts.session;
+        let splits = splits(app.as_deref(), tc_url.as_deref(), stream_name.as_deref());
         let summary = Summary {
             opened: facts.opened,
+            splits,
+            verdict,
             app: facts.session.app,
             tc_url: facts.session.tc_url,
             stream_name: facts.session.stream_name,
@@ -306,11 +323,11 @@ impl Flow {
             server_software: facts.session.server_software,
             duration: facts.latest.zip(facts.began).map(|(latest, began)| latest - began),
             steps: facts.steps.finish(),
-            bytes: [0, 1].map(|index| self.lanes[index].received() + facts.carried[index]),
+            bytes,
             messages: facts.messages,
             tracks: facts.tracks.finish(),
-            findings: facts.tally.counts,
-            findings_list: facts.tally.finish(),
+            findings,
+            findings_list,
             gaps: facts.gaps,
             proxy: facts.sides,
         };

@@ -19,6 +19,7 @@ mod tally;
 pub(crate) mod target;
 mod track;
 mod traffic;
+mod verdict;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -38,6 +39,8 @@ pub use target::Split;
 pub use traffic::{
     Arrival, CloseKind, ClosedBy, FlowId, GapCause, Opened, Place, Traffic, Transport,
 };
+
+pub use verdict::{Outcome, Reached, Verdict};
 
 use crate::Limits;
 use crate::proto::chunk::Keep;

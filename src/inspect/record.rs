@@ -2,7 +2,9 @@
 //!
 //! The names and meanings of the fields in JSON are those of the published schema (`rtmpctl schema`).
 
-use super::{CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place, Rewritten, Sides};
+use super::{
+    CloseKind, ClosedBy, Finding, FlowId, GapCause, Opened, Place, Rewritten, Sides, Split, Verdict,
+};
 use crate::proto::bitstream::Bitstream;
 use crate::proto::chunk;
 use crate::proto::codec::Level;
@@ -224,6 +226,8 @@ pub struct Summary {
     pub tc_url: Option<String>,
     /// The name published or played; the first, where there are several.
     pub stream_name: Option<String>,
+    /// How nginx-rtmp, SRS, mediamtx and Wowza split app, tcUrl and stream name.
+    pub splits: Vec<Split>,
     /// What the client says it is.
     pub client_software: Option<String>,
     /// What the server says it is.
@@ -232,6 +236,8 @@ pub struct Summary {
     pub duration: Option<i64>,
     /// How far it got, in the order in which the steps were taken.
     pub steps: Vec<Step>,
+    /// Why it ended.
+    pub verdict: Verdict,
     /// Bytes seen in each direction's stream.
     pub bytes: [u64; 2],
     /// Messages of each kind, in the order of [`Kind::ALL`], for each direction.

@@ -49,18 +49,21 @@ pub struct Split {
 }
 
 impl Split {
-    /// Application and stream as one path, as mediamtx has them.
+    /// Application and stream as one path, where the server has them so; mediamtx does.
     #[must_use]
-    pub fn path(&self) -> String {
+    pub fn path(&self) -> Option<String> {
+        if self.server != MEDIAMTX {
+            return None;
+        }
         let parts = [Some(&*self.app), self.stream_name.as_deref()];
         let parts: Vec<&str> =
             parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
-        parts.join("/")
+        Some(parts.join("/"))
     }
 }
 
 /// The server that has one path.
-pub(crate) const MEDIAMTX: &str = "mediamtx";
+const MEDIAMTX: &str = "mediamtx";
 
 /// What nginx-rtmp, SRS, mediamtx and Wowza make of it; empty without an app.
 ///
@@ -122,7 +125,7 @@ fn mediamtx(path: &str, url_query: Option<&str>, name: Option<&str>) -> Split {
     };
     Split {
         server: MEDIAMTX,
-        app: path.trim_matches('/').to_owned(),
+        app: path.trim_start_matches('/').to_owned(),
         instance: None,
         stream_name: stream_name.map(str::to_owned),
         query,
@@ -224,6 +227,7 @@ mod tests {
             assert_eq!(of(app, name), expected, "{app} {name}");
         }
         assert_eq!(splits(None, Some("rtmp://h/live"), Some("cam")), []);
-        assert_eq!(splits(Some("live"), None, None)[2].path(), "live");
+        let paths: Vec<_> = splits(Some("live"), None, None).iter().map(Split::path).collect();
+        assert_eq!(paths, [None, None, Some("live".to_owned()), None]);
     }
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::inspect::target::splits;
 use crate::inspect::{Event, Field, Finding, FlowId, MessageRecord, Record, Rewritten, Summary};
 use crate::proto::amf::{External, Text, Value};
 use crate::proto::bitstream::{Bitstream, Content};
@@ -539,6 +540,20 @@ fn mask_quoted(text: &str, known: &[String]) -> Option<String> {
     masked.then_some(text)
 }
 
+/// A stream name with each of its components masked, and the values of its query, so that it can still be taken apart.
+fn mask_parts(name: &str) -> String {
+    let (stem, query) =
+        name.split_once('?').map_or((name, None), |(stem, query)| (stem, Some(query)));
+    let parts =
+        stem.split('/').map(|part| if part.is_empty() { String::new() } else { mask(part) });
+    let mut masked = parts.collect::<Vec<_>>().join("/");
+    if let Some(query) = query {
+        let query = format!("?{query}");
+        masked.push_str(&mask_text(&query, &[], &mut Vec::new()).unwrap_or(query));
+    }
+    masked
+}
+
 fn mask_summary(summary: &Summary, known: &[String]) -> Summary {
     let mut findings_list = summary.findings_list.clone();
     for listed in &mut findings_list {
@@ -550,9 +565,17 @@ fn mask_summary(summary: &Summary, known: &[String]) -> Summary {
         text.as_ref()
             .map(|text| mask_text(text, &[], &mut Vec::new()).unwrap_or_else(|| text.clone()))
     };
+    let (app, tc_url) = (url(&summary.app), url(&summary.tc_url));
+    let name = summary.stream_name.as_deref().map(mask_parts);
+    let mut verdict = summary.verdict.clone();
+    if let Some(sentence) = mask_quoted(&verdict.sentence, known) {
+        verdict.sentence = sentence;
+    }
     Summary {
-        app: url(&summary.app),
-        tc_url: url(&summary.tc_url),
+        splits: splits(app.as_deref(), tc_url.as_deref(), name.as_deref()),
+        verdict,
+        app,
+        tc_url,
         stream_name: summary.stream_name.as_deref().map(mask),
         findings_list,
         ..summary.clone()
@@ -642,5 +665,20 @@ mod tests {
         assert_eq!(secret_ranges(payload, &["cam1".to_owned()]), [3..7, 20..24]);
         let overlapping = ["ab-cd".to_owned(), "cd ef".to_owned(), "ab-cd ef".to_owned()];
         assert_eq!(secret_ranges(b". ab-cd ef . ab-cd", &overlapping), [2..10, 13..18]);
+    }
+
+    #[test]
+    fn names_keep_their_parts() {
+        for (name, masked) in [
+            ("cam1", mask("cam1")),
+            ("a/live_key12", format!("{}/{}", mask("a"), mask("live_key12"))),
+            (
+                "cam1?token=abcdefgh&vhost=v",
+                format!("{}?token={}&vhost=v", mask("cam1"), mask("abcdefgh")),
+            ),
+            ("?k", "?k".to_owned()),
+        ] {
+            assert_eq!(mask_parts(name), masked);
+        }
     }
 }

@@ -6,8 +6,9 @@ use rtmpctl::Limits;
 use rtmpctl::inspect::rules::Confidence;
 use rtmpctl::inspect::{
     CloseKind, Closed, ClosedBy, Codec, Dropped, Event, Field, Finding, Gap, GapCause, Handshake,
-    HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Place, Record, Rewritten,
-    Severity, SideEnd, Sides, Step, Summary, Track, Transport, Upstream,
+    HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Outcome, Place, Reached,
+    Record, Rewritten, Severity, SideEnd, Sides, Split, Step, Summary, Track, Transport, Upstream,
+    Verdict,
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -1059,6 +1060,50 @@ fn payloads(lines: &mut Lines) {
     lines.writer = writer(Form::None, Limits::default(), &files);
 }
 
+const OUTCOMES: [Outcome; 7] = [
+    Outcome::Ended,
+    Outcome::Refused,
+    Outcome::Closed,
+    Outcome::Reset,
+    Outcome::Silent,
+    Outcome::Unfinished,
+    Outcome::Rtmpctl,
+];
+const REACHED: [Reached; 8] = [
+    Reached::Tcp,
+    Reached::Tls,
+    Reached::Handshake,
+    Reached::Connect,
+    Reached::CreateStream,
+    Reached::Publish,
+    Reached::Play,
+    Reached::Media,
+];
+
+fn verdict(outcome: Outcome, reached: Reached) -> Verdict {
+    Verdict {
+        reached,
+        outcome,
+        closed: Closed { by: ClosedBy::Client, how: CloseKind::Fin },
+        sentence: "the client closed the connection".to_owned(),
+        usually: None,
+        status: None,
+        evidence: vec![9],
+        findings: Vec::new(),
+    }
+}
+
+fn split(server: &'static str) -> Split {
+    let text = |text: &str| Some(text.to_owned());
+    Split {
+        server,
+        app: "live".to_owned(),
+        instance: text("_definst_").filter(|_| server == "Wowza"),
+        stream_name: text("c…"),
+        query: text("a=…").filter(|_| server == "SRS"),
+    }
+}
+
 fn summaries(lines: &mut Lines) {
     let full = Track {
         direction: Direction::ClientToServer,
@@ -1117,6 +1162,8 @@ fn summaries(lines: &mut Lines) {
             app: None,
             tc_url: None,
             stream_name: None,
+            splits: Vec::new(),
+            verdict: verdict(Outcome::Ended, Reached::Tcp),
             client_software: None,
             server_software: None,
             duration: None,
@@ -1129,11 +1176,25 @@ fn summaries(lines: &mut Lines) {
             gaps: (0, 0),
             proxy: None,
         };
+        for outcome in OUTCOMES {
+            for reached in REACHED {
+                let verdict = verdict(outcome, reached);
+                lines.whole(Event::Summary(&Summary { verdict, ..bare.clone() }));
+            }
+        }
         lines.whole(Event::Summary(&bare));
         lines.whole(Event::Summary(&Summary {
             app: text("live"),
             tc_url: text("rtmp://h/live"),
             stream_name: text("c…"),
+            splits: ["nginx-rtmp", "SRS", "mediamtx", "Wowza"].map(split).to_vec(),
+            verdict: Verdict {
+                usually: Some("the key is wrong"),
+                status: text("NetStream.Publish.BadName"),
+                findings: vec!["status.badname", "hs.stall"],
+                evidence: vec![1, 2],
+                ..verdict(Outcome::Refused, Reached::Media)
+            },
             client_software: text("FMLE"),
             server_software: text("FMS\u{202e}"),
             duration: Some(1_500_000_000),

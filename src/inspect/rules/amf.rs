@@ -1,6 +1,6 @@
 //! AMF: values that peers do not read, counts that do not fit, bytes that are no value.
 
-use super::judge::{Judge, Seen, quoted, sender};
+use super::judge::{Judge, Seen, lasted, quoted, sender};
 use super::{Confidence, Rule, Severity};
 use crate::inspect::streams::Moment;
 use crate::inspect::{Closed, ClosedBy, MessageRecord};
@@ -152,7 +152,7 @@ impl Judge for Values {
             {
                 continue;
             }
-            let when = seconds.map_or_else(String::new, |seconds| format!(" {seconds:.1} s"));
+            let when = seconds.map_or_else(String::new, |seconds| format!(" {}", lasted(seconds)));
             seen.report(rule, || {
                 format!("the server closes the connection{when} after a message with {what}, without an answer")
             })

@@ -1,6 +1,6 @@
 //! The course of a session: calls without answers, media ahead of its start, and how streams end.
 
-use super::judge::{Judge, Seen, quoted, sender};
+use super::judge::{Judge, Seen, lasted, quoted, sender};
 use super::{Confidence, Rule, Severity};
 use crate::inspect::pace::{Frame, Marks};
 use crate::inspect::streams::{Moment, is_failure};
@@ -159,7 +159,7 @@ impl Calls {
             seen.report(&UNANSWERED, || {
                 let since = match seconds {
                     Some(seconds) if !end => format!("for {seconds:.1} s"),
-                    Some(seconds) => format!("to the end, {seconds:.1} s later"),
+                    Some(seconds) => format!("to the end, {} later", lasted(seconds)),
                     None => "to the end".to_owned(),
                 };
                 format!("no answer to the {from}'s {name} (transaction id {id}) {since}")
@@ -313,7 +313,8 @@ impl Course {
             self.rejected = true;
             let code = quoted(code);
             seen.report(&START_THEN_REJECT, || {
-                format!("the server says {code} {seconds:.1} s after NetStream.Publish.Start")
+                let after = lasted(seconds);
+                format!("the server says {code} {after} after NetStream.Publish.Start")
             });
         }
     }
@@ -331,8 +332,8 @@ impl Course {
         let how = how.as_str().to_uppercase();
         seen.report(&START_THEN_REJECT, || {
             format!(
-                "the server closes the connection ({how}) {seconds:.1} s after NetStream.Publish.Start, without a \
-                 status"
+                "the server closes the connection ({how}) {} after NetStream.Publish.Start, without a status",
+                lasted(seconds)
             )
         })
         .about(Some(started.seq));

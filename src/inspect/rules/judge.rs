@@ -249,3 +249,8 @@ pub(crate) const fn sender(direction: Direction) -> &'static str {
         Direction::ServerToClient => "server",
     }
 }
+
+/// A time as people say it: `44.3 ms`, `5.2 s`.
+pub(crate) fn lasted(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
+}

@@ -1,6 +1,6 @@
 //! What the server says of a stream, and what it means when it says nothing.
 
-use super::judge::{Judge, Seen, quoted};
+use super::judge::{Judge, Seen, lasted, quoted};
 use super::{Confidence, Rule, Severity};
 use crate::inspect::past::{Next, Past};
 use crate::inspect::streams::{Moment, is_failure};
@@ -127,7 +127,7 @@ impl Judge for Silent {
         if seconds.is_some_and(|seconds| seconds > SOON) {
             return;
         }
-        let when = seconds.map_or_else(String::new, |seconds| format!(" {seconds:.1} s"));
+        let when = seconds.map_or_else(String::new, |seconds| format!(" {}", lasted(seconds)));
         let how = closed.how.as_str().to_uppercase();
         let accepted = call == "connect" && seen.story.connected.is_some();
         seen.report(&SILENT_CLOSE, || {
@@ -167,7 +167,8 @@ impl Judge for Statuses {
             return;
         }
         let status = command.name() == "onStatus";
-        if !status && !(matches!(command.name(), "_error" | "_result") && about_connect(seen)) {
+        let answer = matches!(command.name(), "_error" | "_result") && about_connect(seen);
+        if !(status || answer) {
             return;
         }
         let Some(info) = command.arguments.first() else { return };
@@ -228,7 +229,7 @@ impl Statuses {
                 None => format!("; connection {connection} publishes it at that time"),
                 Some(at) => {
                     let ago = now.zip(at).map_or_else(String::new, |(now, at)| {
-                        format!(" {:.1} s before", (now - at) as f64 / 1e9)
+                        format!(" {} before", lasted((now - at) as f64 / 1e9))
                     });
                     let how = if earlier.deleted {
                         "with deleteStream"
@@ -417,7 +418,7 @@ mod tests {
         let (level, description) =
             (("level", Value::from("status")), ("description", Value::from("x")));
         for (info, text) in [
-            (object_of(&[code.clone()]), "has neither level nor description"),
+            (object_of(std::slice::from_ref(&code)), "has neither level nor description"),
             (object_of(&[code.clone(), description]), "has no level"),
             (object_of(&[code, level]), "has no description"),
             (

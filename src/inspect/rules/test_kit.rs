@@ -10,7 +10,7 @@
 
 use super::super::{
     CloseKind, ClosedBy, Event, Finding, FlowId, GapCause, Inspector, Listed, Opened, Options,
-    Place, Traffic, Transport,
+    Place, Traffic, Transport, Verdict,
 };
 use super::Settings;
 use crate::Limits;
@@ -35,6 +35,8 @@ pub(crate) struct Script {
     pub(crate) findings: Vec<Finding>,
     /// What the summary lists, once it is over.
     pub(crate) listed: Vec<Listed>,
+    /// Why it ended.
+    pub(crate) verdict: Option<Verdict>,
     records: u64,
 }
 
@@ -71,6 +73,7 @@ impl Script {
             closed: false,
             findings: Vec::new(),
             listed: Vec::new(),
+            verdict: None,
             records: 0,
         };
         script.feed(&Traffic::Opened { flow: script.flow, place: script.place(), opened });
@@ -340,12 +343,15 @@ impl Script {
     }
 
     fn feed(&mut self, traffic: &Traffic<'_>) {
-        let Self { inspector, findings, listed, records, .. } = self;
+        let Self { inspector, findings, listed, verdict, records, .. } = self;
         inspector.feed(traffic, &mut |record| {
             *records += 1;
             match record.event {
                 Event::Finding(finding) => findings.push(finding.clone()),
-                Event::Summary(summary) => listed.clone_from(&summary.findings_list),
+                Event::Summary(summary) => {
+                    listed.clone_from(&summary.findings_list);
+                    *verdict = Some(summary.verdict.clone());
+                }
                 _ => {}
             }
         });

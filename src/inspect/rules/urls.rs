@@ -2,8 +2,8 @@
 
 use super::judge::{Judge, Seen, quoted};
 use super::{Confidence, Rule, Severity};
-use crate::inspect::target::{MEDIAMTX, Split, Url, splits};
-use crate::inspect::{Closed, MessageRecord};
+use crate::inspect::target::{Split, Url, splits};
+use crate::inspect::{Closed, MessageRecord, Transport};
 use crate::proto::Direction;
 use crate::proto::amf::Value;
 use crate::proto::message::Command;
@@ -172,8 +172,8 @@ impl Urls {
 
 /// How a server reads it.
 fn reading(split: &Split) -> String {
-    if split.server == MEDIAMTX {
-        return format!("mediamtx takes the path {}", quoted(&split.path()));
+    if let Some(path) = split.path() {
+        return format!("{} takes the path {}", split.server, quoted(&path));
     }
     let mut text = format!("{} takes the app {}", split.server, quoted(&split.app));
     if let Some(instance) = &split.instance {
@@ -258,9 +258,13 @@ fn fits(seen: &mut Seen<'_>, app: Option<&str>, tc_url: Option<&str>) {
         .sure(Confidence::Hint);
         return;
     }
+    // In tunnels ports are those of a web server in front, and clients say what they like.
+    if matches!(seen.opened.transport, Transport::Rtmpt | Transport::Rtmpts) {
+        return;
+    }
     let tls = url.scheme.eq_ignore_ascii_case("rtmps");
     let port = url.port.unwrap_or(if tls { 443 } else { 1935 });
-    if port != server.port() && url.scheme.len() <= 5 {
+    if port != server.port() {
         seen.report_as(&MISMATCH, Severity::Info, || {
             format!("tcUrl means port {port}, and the connection is to port {}", server.port())
         })

@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::media::{write_audio_codec, write_video_codec};
-use crate::inspect::{Codec, Sides, Summary, Track};
+use crate::inspect::{Codec, Sides, Split, Summary, Track, Verdict};
 use crate::proto::Direction;
 use crate::proto::message::Kind;
 
@@ -24,6 +24,8 @@ pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
             }
         }
     }
+    line.key("splits");
+    line.list(&summary.splits, write_split);
     if let Some(duration) = summary.duration {
         line.raw(b"\"duration\":");
         line.seconds(duration);
@@ -43,6 +45,7 @@ pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
         line.close();
     }
     line.raw(b"],");
+    write_verdict(line, &summary.verdict);
     line.key("bytes");
     line.open();
     for direction in Direction::BOTH {
@@ -79,6 +82,51 @@ pub(super) fn write_summary(line: &mut Line<'_>, summary: &Summary) {
     if let Some(sides) = &summary.proxy {
         write_sides(line, sides);
     }
+}
+
+/// What a server makes of app, tcUrl and stream name. One that has a path has no app.
+fn write_split(line: &mut Line<'_>, split: &Split) {
+    line.open();
+    line.text("server", split.server);
+    match split.path() {
+        Some(path) => line.string("path", &path),
+        None => line.string("app", &split.app),
+    }
+    for (name, value) in [
+        ("instance", &split.instance),
+        ("stream_name", &split.stream_name),
+        ("query", &split.query),
+    ] {
+        if let Some(value) = value {
+            line.string(name, value);
+        }
+    }
+    line.close();
+}
+
+fn write_verdict(line: &mut Line<'_>, verdict: &Verdict) {
+    line.key("verdict");
+    line.open();
+    line.text("reached", verdict.reached.as_str());
+    line.text("outcome", verdict.outcome.as_str());
+    line.text("by", verdict.closed.by.as_str());
+    line.text("how", verdict.closed.how.as_str());
+    line.string("sentence", &verdict.sentence);
+    if let Some(usually) = verdict.usually {
+        line.string("usually", usually);
+    }
+    if let Some(status) = &verdict.status {
+        line.string("status", status);
+    }
+    line.key("evidence");
+    line.list(&verdict.evidence, |line, seq| line.digits(*seq));
+    line.key("findings");
+    line.list(&verdict.findings, |line, code| {
+        line.raw(b"\"");
+        line.raw(code.as_bytes());
+        line.raw(b"\"");
+    });
+    line.shut();
 }
 
 fn write_sides(line: &mut Line<'_>, sides: &Sides) {

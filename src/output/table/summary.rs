@@ -7,7 +7,9 @@ use comfy_table::{ContentArrangement, Table};
 use super::super::escape;
 use super::row::{self, Paint};
 use super::{Style, words};
-use crate::inspect::{Codec, FlowId, Listed, Media, Severity, SideEnd, Sides, Summary, Track};
+use crate::inspect::{
+    Codec, FlowId, Listed, Media, Severity, SideEnd, Sides, Split, Summary, Track,
+};
 use crate::proto::Direction;
 use crate::proto::message::Kind;
 
@@ -87,11 +89,21 @@ fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
             facts.add_row([name, &text]);
         }
     }
+    for (name, text) in readings(&summary.splits) {
+        facts.add_row([name, text]);
+    }
     if let Some(duration) = summary.duration {
         facts.add_row(["duration", &format!("{:.3} s", duration as f64 / 1e9)]);
     }
     if let Some(text) = steps(summary) {
         facts.add_row(["steps", &text]);
+    }
+    let verdict = &summary.verdict;
+    let mut text = String::new();
+    escape::push_escaped(&mut text, &verdict.sentence);
+    facts.add_row(["end", &text]);
+    if let Some(usually) = verdict.usually {
+        facts.add_row(["usually", usually]);
     }
     for direction in Direction::BOTH {
         let mut text = words::size(summary.bytes[direction.index()]);
@@ -127,6 +139,40 @@ fn push_facts(out: &mut Vec<u8>, summary: &Summary, style: Style) {
         }
     }
     finish(out, &facts);
+}
+
+/// How servers read app and stream name, where they do not all read the same.
+fn readings(splits: &[Split]) -> Vec<(String, String)> {
+    let plain = |split: &Split| {
+        split.instance.as_ref().is_none_or(|instance| instance == "_definst_")
+            && splits.iter().all(|other| {
+                (&other.app, &other.stream_name, &other.query)
+                    == (&split.app, &split.stream_name, &split.query)
+            })
+    };
+    if splits.iter().all(plain) {
+        return Vec::new();
+    }
+    let row = |split: &Split| {
+        let path = split.path();
+        let stream = split.stream_name.as_ref().filter(|_| path.is_none());
+        let parts = [
+            ("path", path.as_ref()),
+            ("app", Some(&split.app).filter(|_| path.is_none())),
+            ("instance", split.instance.as_ref()),
+            ("stream", stream),
+            ("query", split.query.as_ref()),
+        ];
+        let mut text = String::new();
+        for (name, value) in parts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            text.push_str(if text.is_empty() { "" } else { ", " });
+            text.push_str(name);
+            text.push(' ');
+            escape::push_escaped(&mut text, value);
+        }
+        (split.server.to_owned(), text)
+    };
+    splits.iter().map(row).collect()
 }
 
 /// The server behind a proxy, and how long it took to reach it.
