@@ -139,6 +139,12 @@ pub struct Limits {
     /// Streams published at once up to which anything is kept for players that may come (default 8). With more of them
     /// `listen` is not there to watch one, and players begin with the next key frame.
     pub relay_streams: usize,
+    /// Bytes that may come between the chunks of a call that `proxy` rewrites (default 1 MiB). Over it the call is handed
+    /// on as it is: encoders send calls in one piece.
+    pub edited_bytes: usize,
+    /// Bytes that `proxy` keeps in each direction of a connection that it delays (default 8 MiB): a second at 64 Mbit/s.
+    /// Over it the sender is held back.
+    pub delayed_bytes: usize,
 }
 
 impl Limits {
@@ -224,6 +230,8 @@ impl Default for Limits {
             player_bytes: 2 << 20,
             relay_bytes: 32 << 20,
             relay_streams: 8,
+            edited_bytes: 1 << 20,
+            delayed_bytes: 8 << 20,
         }
     }
 }

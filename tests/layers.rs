@@ -52,7 +52,7 @@ const TABLE: &[Row] = &[
     // Connections: Traffic in, Records out.
     row("inspect", &["Limits", "proto"], &["bytes"]),
     row("inspect::finding", &["inspect::rules"], &[]),
-    row("inspect::traffic", &["inspect::Finding", "proto::Direction", "proto::chunk"], &[]),
+    row("inspect::traffic", &["inspect::Finding", "inspect::Proxied", "proto::Direction", "proto::chunk"], &[]),
     row("inspect::resync", &["proto::chunk"], &["memchr"]),
     row("inspect::resync::tests", &["Limits", "inspect::resync", "proto::chunk"], &[]),
 
@@ -97,8 +97,13 @@ const TABLE: &[Row] = &[
     row("live", &[
         "Limits", "proto",
         "inspect::Traffic", "inspect::Place", "inspect::FlowId", "inspect::CloseKind", "inspect::ClosedBy",
-        "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport",
-    ], &["bytes", "rlimit", "rustls", "tokio", "tokio_rustls"]),
+        "inspect::Finding", "inspect::Severity", "inspect::Opened", "inspect::Transport", "inspect::Proxied",
+    ], &["bytes", "rlimit", "rustls", "socket2", "tokio", "tokio_rustls"]),
+    row("live::proxy", &[
+        "Limits", "live", "proto", "inspect::CloseKind", "inspect::ClosedBy", "inspect::Finding", "inspect::Severity",
+        "inspect::Transport", "inspect::Proxied", "inspect::Rewritten", "inspect::Field", "inspect::Sides",
+        "inspect::SideEnd", "inspect::Upstream",
+    ], &["socket2", "tokio"]),
     row("live::tls", &["live::Stream", "inspect::Finding", "inspect::Severity", "proto::handshake"], &[
         "rcgen", "rustls", "rustls_native_certs", "sha2", "tokio", "tokio_rustls",
     ]),
@@ -106,7 +111,9 @@ const TABLE: &[Row] = &[
     // Arguments and wiring.
     row("cli", &["Limits", "capture", "inspect", "output"], &["clap", "clap_complete", "clap_mangen"]),
     row("cli::live", &["Limits", "cli", "inspect", "live"], &["tokio"]),
+    row("cli::args", &["cli", "live::proxy", "output::filter", "proto::Direction"], &["clap", "clap_complete"]),
     row("cli::listen", &["cli", "live", "proto"], &[]),
+    row("cli::proxy", &["cli", "live", "proto"], &["clap"]),
     row("cli::input", &["cli", "capture::file::Paused"], &["bytes", "tokio"]),
     row("cli::settings", &["cli", "inspect", "output", "proto"], &["terminal_size"]),
     row("main", &["cli"], &[]),
@@ -117,7 +124,7 @@ const TABLE: &[Row] = &[
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("Instant::now", &["cli", "live", "proto::amf::tests"]),
     ("SystemTime::now", &["cli", "live"]),
-    ("std::fs", &["cli", "live::tls", "output::flv", "output::pcapng::tests"]),
+    ("std::fs", &["cli", "live::proxy::fate", "live::tls", "output::flv", "output::pcapng::tests"]),
     ("std::process", &["cli", "main", "output::flv::tests"]),
     ("std::thread", &["cli", "proto::amf::tests"]),
     ("std::env", &["cli", "main", "output::flv::tests"]),

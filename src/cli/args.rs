@@ -7,8 +7,8 @@ mod values;
 use std::path::PathBuf;
 
 pub(super) use live::{Ack, Behaviour, Credentials, Listen, Live, RefuseWith};
-pub(super) use proxy::Proxy;
-pub(super) use values::{size, time};
+pub(super) use proxy::{Directions, Faults, Proxy, ProxyVersion, Set};
+pub(super) use values::{Each, size, time};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

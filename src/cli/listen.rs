@@ -18,6 +18,7 @@ pub(super) fn run(listen: &Listen) -> Result<ExitCode, Failure> {
         shared: &listen.shared,
         live: &listen.live,
         sockets: 1,
+        redirected: false,
     };
     live::run(
         &plan,

@@ -24,7 +24,9 @@ use super::settings::Settings;
 use super::{Failure, say};
 use crate::Limits;
 use crate::live::tls::{self, Identity, KeyLogFile};
-use crate::live::{Common, Incoming, ReadBuffer, Taps, accept, bind, most_connections};
+use crate::live::{
+    Common, Incoming, ReadBuffer, Taps, accept, bind, bind_redirected, most_connections,
+};
 
 /// A run to be made.
 pub(super) struct Plan<'p> {
@@ -36,6 +38,8 @@ pub(super) struct Plan<'p> {
     pub(super) live: &'p Live,
     /// Sockets that a connection needs.
     pub(super) sockets: usize,
+    /// Whether connections are on their way elsewhere.
+    pub(super) redirected: bool,
 }
 
 /// What is listened on.
@@ -68,8 +72,11 @@ where
     let entered = runtime.enter();
     let most = most_connections(live.max_connections, plan.sockets);
     let limits = Limits { connections: most, ..Limits::default() };
-    let listener =
-        bind(wanted).map_err(|error| Failure::io(format!("cannot listen on {wanted}"), error))?;
+    let unbound = |error| Failure::io(format!("cannot listen on {wanted}"), error);
+    let (listener, no_tproxy) = match plan.redirected {
+        true => bind_redirected(wanted).map_err(unbound)?,
+        false => (bind(wanted).map_err(unbound)?, None),
+    };
     let address = listener.local_addr().unwrap_or(wanted);
     let keys = match &live.key_log {
         Some(path) => Some(Arc::new(KeyLogFile::open(path).map_err(unusable)?) as Arc<_>),
@@ -92,6 +99,7 @@ where
         Rc::new(Outputs { pump: RefCell::new(pump), printed: Notify::new(), waits: Notify::new() });
     let told = Rc::clone(&outputs);
     let common = Common {
+        listens: address,
         taps: Taps::new(move |traffic| told.traffic(traffic)),
         tls,
         keys,
@@ -103,6 +111,11 @@ where
     let serve = Rc::new(make(common)?);
     if !shared.quiet {
         tell(&listening);
+        if let Some(error) = no_tproxy {
+            say(&format!(
+                "rtmpctl: connections that REDIRECT sends here are handed on; those of TPROXY cannot come in: {error}"
+            ));
+        }
         if most < live.max_connections {
             say(&format!(
                 "rtmpctl: at most {most} connections at once, since no more files may be open (ulimit -n)"

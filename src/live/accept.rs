@@ -25,6 +25,28 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// The same for connections that were on their way elsewhere: also for those that TPROXY (Linux) hands over with the
+/// address that they were going to, which needs a right. Gives why it cannot be had, where it cannot: connections that
+/// REDIRECT or DNAT send here come in all the same.
+///
+/// # Errors
+/// What the system says: the address is in use, or not one of this machine.
+pub fn bind_redirected(address: SocketAddr) -> io::Result<(TcpListener, Option<io::Error>)> {
+    let listener = bind(address)?;
+    #[cfg(target_os = "linux")]
+    let refused = {
+        let socket = socket2::SockRef::from(&listener);
+        if address.is_ipv4() {
+            socket.set_ip_transparent_v4(true)
+        } else {
+            socket.set_ip_transparent_v6(true)
+        }
+    };
+    #[cfg(not(target_os = "linux"))]
+    let refused = Err(io::ErrorKind::Unsupported.into());
+    Ok((listener, refused.err()))
+}
+
 /// Connections that wait to be accepted; the system takes it down to what it allows.
 const BACKLOG: u32 = 4096;
 

@@ -15,6 +15,8 @@ use crate::Limits;
 /// What every connection of a run is served with. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Common {
+    /// Where the program listens.
+    pub listens: SocketAddr,
     /// Tell what happens.
     pub taps: Taps,
     /// Serves TLS beside plain RTMP, where that is wanted.

@@ -31,7 +31,7 @@ mod streams;
 mod tap;
 pub mod tls;
 
-pub use accept::{Permit, accept, bind, most_connections};
+pub use accept::{Permit, accept, bind, bind_redirected, most_connections};
 pub use budget::Budget;
 pub use client::{Client, ClientOptions};
 pub use common::{Common, Incoming};

@@ -242,13 +242,13 @@ fn mask_command(command: &mut Command, damaged: bool, known: &[String], found: &
     let play2 = command.name() == "play2";
     let first = command.arguments.first_mut();
     let mut hidden = false;
-    if named && let Some(name) = first.and_then(text_mut) {
+    if named && let Some(name) = first.and_then(Value::as_text_mut) {
         mask_name(name, found);
         hidden = true;
     } else if play2 && let Some(first) = command.arguments.first_mut() {
         each_member(first, &mut |key, value| {
             if matches!(key.as_str(), Some("streamName" | "oldStreamName"))
-                && let Some(name) = text_mut(value)
+                && let Some(name) = value.as_text_mut()
             {
                 mask_name(name, found);
             }
@@ -408,15 +408,6 @@ fn each_member(value: &mut Value, change: &mut dyn FnMut(&Text, &mut Value)) {
             }
         }
         _ => {}
-    }
-}
-
-/// A string of any kind, to change it.
-fn text_mut(value: &mut Value) -> Option<&mut Text> {
-    match value {
-        Value::Amf3(inner) => text_mut(inner),
-        Value::String(text) | Value::LongString(text) => Some(text),
-        _ => None,
     }
 }
 

@@ -29,6 +29,56 @@ pub enum Source {
     Unknown,
 }
 
+impl Header {
+    /// The header by which a connection from `client` to `server` is handed on, of version 1 (§2.1) or 2 (§2.2). Where one
+    /// of the two is an IPv4 address and the other an IPv6 one, both are written as IPv6.
+    #[must_use]
+    pub fn encode(version: Version, client: SocketAddr, server: SocketAddr) -> Vec<u8> {
+        let (source, target) = match (client.ip(), server.ip()) {
+            (IpAddr::V4(source), IpAddr::V4(target)) => (source.into(), target.into()),
+            (source, target) => (mapped(source).into(), mapped(target).into()),
+        };
+        match version {
+            Version::One => {
+                let family = if IpAddr::is_ipv4(&source) { 4 } else { 6 };
+                let (from, to) = (client.port(), server.port());
+                format!("PROXY TCP{family} {source} {target} {from} {to}\r\n").into_bytes()
+            }
+            Version::Two => {
+                let mut addresses = Vec::with_capacity(36);
+                for ip in [source, target] {
+                    match ip {
+                        IpAddr::V4(ip) => addresses.extend(ip.octets()),
+                        IpAddr::V6(ip) => addresses.extend(ip.octets()),
+                    }
+                }
+                addresses.extend(client.port().to_be_bytes());
+                addresses.extend(server.port().to_be_bytes());
+                let family = if source.is_ipv4() { 0x11 } else { 0x21 };
+                let length = (addresses.len() as u16).to_be_bytes();
+                [SIGNATURE_2, &[0x21, family], &length, &addresses].concat()
+            }
+        }
+    }
+}
+
+/// The versions of the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// A line of text.
+    One,
+    /// Binary.
+    Two,
+}
+
+/// An address as IPv6 has it.
+const fn mapped(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    }
+}
+
 /// What the bytes at the start of a connection are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prefix {
@@ -218,6 +268,27 @@ mod tests {
         check(&v2(0x21, 0x00, b"abc"), &Source::Unknown);
         check(&v2(0x20, 0x00, &[]), &Source::Local);
         check(&v2(0x20, 0x11, &[0; 12]), &Source::Local);
+    }
+
+    #[test]
+    fn headers_that_are_written_are_read_again() {
+        for (client, server) in
+            [("192.0.2.1:56324", "198.51.100.2:1935"), ("[2001:db8::1]:1", "[2001:db8::2]:65535")]
+        {
+            let source = tcp(client, server);
+            let (client, server) = (client.parse().unwrap(), server.parse().unwrap());
+            for version in [Version::One, Version::Two] {
+                check(&Header::encode(version, client, server), &source);
+            }
+        }
+        let (four, six) = ("192.0.2.1:1".parse().unwrap(), "[2001:db8::2]:2".parse().unwrap());
+        let mixed = tcp("[::ffff:192.0.2.1]:1", "[2001:db8::2]:2");
+        check(&Header::encode(Version::One, four, six), &mixed);
+        check(&Header::encode(Version::Two, four, six), &mixed);
+        assert_eq!(
+            Header::encode(Version::One, four, "127.0.0.1:1935".parse().unwrap()),
+            b"PROXY TCP4 192.0.2.1 127.0.0.1 1 1935\r\n"
+        );
     }
 
     #[test]

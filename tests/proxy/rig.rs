@@ -92,6 +92,7 @@ impl Setup {
                 let listener = bind(self.listen).unwrap();
                 let taps = Taps::new(move |traffic| note(&mut of_thread.lock().unwrap(), traffic));
                 let common = Common {
+                    listens: listener.local_addr().unwrap(),
                     taps: taps.clone(),
                     tls: self.tls.map(|identity| tls::Server::new(identity, None).unwrap()),
                     keys: None,
@@ -99,7 +100,7 @@ impl Setup {
                     idle: self.idle,
                     limits: std::rc::Rc::new(Limits::default()),
                 };
-                let target: Target = self.target.parse().unwrap();
+                let target: Option<Target> = Some(self.target.parse().unwrap());
                 let trust = match &self.ca {
                     Some(path) => tls::Trust::File(path),
                     None => tls::Trust::Anyone,

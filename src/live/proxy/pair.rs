@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Joined;
+use super::fate::{self, Looks};
 use super::way::{Progress, Way};
-use super::{fate, works};
+use super::works::Works;
 use crate::inspect::{CloseKind, ClosedBy, Finding, Proxied, Severity, SideEnd, Sides, Upstream};
 use crate::live::deadline::Deadline;
 use crate::live::{Common, ReadBuffer, Stream, Tap};
@@ -31,9 +33,12 @@ pub(super) struct Pair {
     first: Option<(ClosedBy, CloseKind)>,
     /// Since when a side is to be reset as the other was.
     resets: Option<Instant>,
+    /// Whether it is ended instead, since it may not have everything.
+    shutting: bool,
     /// Until when a side that still sends is heard out, so that it reads what it was sent.
     lingers: Option<Instant>,
     told: bool,
+    looks: Looks,
 }
 
 /// How long a side that still sends is heard out, after the other has closed.
@@ -43,13 +48,12 @@ const GRACE: Duration = Duration::from_millis(100);
 
 impl Pair {
     pub(super) fn new(
-        streams: [Stream; 2],
-        tap: Tap,
+        joined: Joined,
         common: &Common,
-        upstream: Upstream,
-        at: i64,
-        works: [Option<Box<works::Works>>; 2],
+        works: [Option<Box<Works>>; 2],
+        looks: Looks,
     ) -> Self {
+        let Joined { streams, tap, upstream, at } = joined;
         let [c2s, s2c] = works;
         let idle = common.idle.is_some();
         Self {
@@ -67,8 +71,10 @@ impl Pair {
             ends: [None, None],
             first: None,
             resets: None,
+            shutting: false,
             lingers: None,
             told: false,
+            looks,
         }
     }
 
@@ -82,7 +88,7 @@ impl Pair {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(ClosedBy, CloseKind)> {
         loop {
             let more = self.step(cx);
-            if let Some(end) = self.fate(cx) {
+            if let Some(end) = self.reset_on_purpose().or_else(|| self.fate(cx)) {
                 return Poll::Ready(end);
             }
             if more {
@@ -107,6 +113,16 @@ impl Pair {
         up == Progress::More || down == Progress::More
     }
 
+    fn reset_on_purpose(&mut self) -> Option<(ClosedBy, CloseKind)> {
+        if !self.ways.iter_mut().any(|way| way.resets(&self.tap)) {
+            return None;
+        }
+        for stream in &self.streams {
+            fate::reset(stream.tcp());
+        }
+        Some((ClosedBy::Rtmpctl, CloseKind::Rst))
+    }
+
     /// What becomes of directions that have ended; the end, once both are over.
     fn fate(&mut self, cx: &mut Context<'_>) -> Option<(ClosedBy, CloseKind)> {
         if self.ways.iter().all(|way| way.ended.is_none() && way.gone.is_none()) {
@@ -119,6 +135,11 @@ impl Pair {
     fn ended(&mut self, cx: &mut Context<'_>) -> Option<(ClosedBy, CloseKind)> {
         self.note_ends();
         for index in [0, 1] {
+            let stalled = self.ways[index].works.as_ref().is_some_and(|works| works.is_stalled());
+            if stalled && self.ways[1 - index].ended.is_some() {
+                // Nothing would ever get through any more.
+                self.ways[index].give_up();
+            }
             if !self.ways[index].is_drained() || self.ways[index].is_over() {
                 continue;
             }
@@ -184,10 +205,11 @@ impl Pair {
             return None;
         }
         let receiver = &mut self.streams[1 - index];
-        if grace.is_zero() || fate::has_everything(receiver.tcp()) {
+        if !self.shutting && (grace.is_zero() || self.looks.has_everything(receiver.tcp())) {
             fate::reset(receiver.tcp());
             return Some(self.end());
         }
+        self.shutting = true;
         self.ways[index].shut(cx, receiver);
         None
     }
@@ -197,22 +219,13 @@ impl Pair {
         let ways = self.ways.iter().filter_map(Way::due);
         let heard = self.ways.iter().filter_map(|way| way.heard).max();
         let idle = self.idle.zip(heard).map(|(idle, heard)| heard + idle);
-        let resets = self.resets.filter(|_| !self.ways.iter().all(Way::is_over));
+        let resets = self.resets.filter(|_| !self.shutting);
         ways.chain(idle).chain(resets).chain(self.lingers).min()
     }
 
     /// Something is due: the end, unless it is only time to go on.
     fn late(&mut self) -> Option<(ClosedBy, CloseKind)> {
         let now = Instant::now();
-        for way in &mut self.ways {
-            if let Some(told) = way.works.as_mut().and_then(|works| works.resets(now)) {
-                told.tell(&self.tap);
-                for stream in &self.streams {
-                    fate::reset(stream.tcp());
-                }
-                return Some((ClosedBy::Rtmpctl, CloseKind::Rst));
-            }
-        }
         let heard = self.ways.iter().filter_map(|way| way.heard).max();
         let (idle, _) = self.idle.zip(heard).filter(|(idle, heard)| now >= *heard + *idle)?;
         let text = format!(

@@ -93,7 +93,8 @@ impl Way {
 
     /// When something is due although nothing comes.
     pub(super) fn due(&self) -> Option<Instant> {
-        let works = self.works.as_ref().filter(|_| !self.is_over()).and_then(|works| works.due());
+        let works = self.works.as_ref().filter(|_| !self.is_over());
+        let works = works.and_then(|works| works.due(self.waiting.is_empty()));
         let stalled =
             self.blocked_since.filter(|(_, told)| !told).map(|(since, _)| since + STALLED);
         [works, stalled].into_iter().flatten().min()
@@ -118,8 +119,11 @@ impl Way {
             if self.is_over() || self.ended.is_some() {
                 return Progress::Waits;
             }
-            if self.works.as_ref().is_some_and(|works| !works.has_room()) {
-                return Progress::Waits;
+            if let Some(works) = &mut self.works {
+                works.tell(tap);
+                if !works.has_room() {
+                    return Progress::Waits;
+                }
             }
             if !self.read(cx, from, to, buffer, tap) {
                 return Progress::Waits;
@@ -223,8 +227,7 @@ impl Way {
     fn work(&mut self, data: &[u8], cx: &mut Context<'_>, to: &mut Stream, tap: &Tap) {
         let Some(works) = &mut self.works else { return };
         let now = Instant::now();
-        let told = works.take(data, now);
-        works.release(now, &mut self.waiting);
+        works.take(data, now, &mut self.waiting);
         self.queued = self.queued.max(self.waiting.len() + works.held());
         if !self.waiting.is_empty() {
             match to.poll_send(cx, self.waiting.rest()) {
@@ -237,8 +240,8 @@ impl Way {
             }
         }
         tap.bytes(self.direction, data);
-        for told in &told {
-            told.tell(tap);
+        if let Some(works) = &mut self.works {
+            works.tell(tap);
         }
     }
 
@@ -247,7 +250,7 @@ impl Way {
         if self.ended.is_none() {
             self.ended = Some(how);
             if let Some(works) = &mut self.works {
-                works.end(Instant::now());
+                works.end(Instant::now(), &mut self.waiting);
             }
             if how == CloseKind::Fin {
                 tap.ended(self.direction);
@@ -302,6 +305,16 @@ impl Way {
             self.waiting.len()
         );
         tap.trouble(Finding::new("proxy.stalled", Severity::Warning, text));
+    }
+
+    /// Whether the connection is to be reset now, on purpose.
+    #[inline]
+    pub(super) fn resets(&mut self, tap: &Tap) -> bool {
+        let waits = !self.waiting.is_empty();
+        let Some(works) = &mut self.works else { return false };
+        let resets = works.resets(Instant::now(), waits);
+        works.tell(tap);
+        resets
     }
 
     /// Who sends and who receives.

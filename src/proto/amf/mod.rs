@@ -359,6 +359,40 @@ impl Value {
         }
     }
 
+    /// A string or long string, to be changed.
+    pub fn as_text_mut(&mut self) -> Option<&mut Text> {
+        match self {
+            Self::Amf3(inner) => inner.as_text_mut(),
+            Self::String(text) | Self::LongString(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What [`get`](Self::get) gives, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        let last = |entries: &'_ Entries| {
+            entries.iter().rposition(|(name, _)| name.as_bytes() == key.as_bytes())
+        };
+        let entries = match self {
+            Self::Amf3(inner) => return inner.get_mut(key),
+            Self::Object(entries)
+            | Self::EcmaArray { entries, .. }
+            | Self::TypedObject { entries, .. }
+            | Self::Array { assoc: entries, .. } => entries,
+            Self::Instance(instance) => {
+                if let Some(at) = last(&instance.dynamic) {
+                    return instance.dynamic.get_mut(at).map(|(_, value)| value);
+                }
+                let members = &instance.traits.members;
+                let at = members.iter().rposition(|name| name.as_bytes() == key.as_bytes())?;
+                return instance.sealed.get_mut(at);
+            }
+            _ => return None,
+        };
+        let at = last(entries)?;
+        entries.get_mut(at).map(|(_, value)| value)
+    }
+
     /// A boolean.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
