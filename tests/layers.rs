@@ -114,6 +114,7 @@ const TABLE: &[Row] = &[
     row("cli::args", &["cli", "live::proxy", "output::filter", "proto::Direction"], &["clap", "clap_complete"]),
     row("cli::listen", &["cli", "live", "proto"], &[]),
     row("cli::proxy", &["cli", "live", "proto"], &["clap"]),
+    row("cli::profile", &["cli", "inspect", "output", "proto::message"], &["toml"]),
     row("cli::input", &["cli", "capture::file::Paused"], &["bytes", "tokio"]),
     row("cli::settings", &["cli", "inspect", "output", "proto"], &["terminal_size"]),
     row("main", &["cli"], &[]),

@@ -41,6 +41,15 @@ pub(super) enum Command {
         #[arg(short, long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// List what services want of a stream, or show the numbers of one with their sources
+    Profiles {
+        /// The profile to show: a name, or a file
+        name: Option<String>,
+
+        /// How to print them
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Print the JSON Schema of the records
     Schema,
     /// Print the completions of a shell
@@ -157,6 +166,10 @@ pub(super) struct Shared {
     /// Record the traffic as pcapng
     #[arg(long, value_name = "FILE")]
     pub(super) write_pcapng: Option<PathBuf>,
+
+    /// Judge what is published by what a service wants: youtube, twitch, facebook, ivs, cloudflare, generic, or a file
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub(super) profile: Option<String>,
 
     /// Report only what decoding itself has to say: losses, gaps, damage, limits
     #[arg(long)]

@@ -7,6 +7,7 @@ mod key_log;
 mod listen;
 mod live;
 mod outlet;
+mod profile;
 mod progress;
 mod proxy;
 mod pump;
@@ -80,6 +81,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Decode(decode) => decode::run(&decode),
         Command::Listen(listen) => listen::run(&listen),
         Command::Rules { code, format } => rules::run(code.as_deref(), format),
+        Command::Profiles { name, format } => profile::run(name.as_deref(), format),
         Command::Proxy(proxy) => proxy::run(&proxy),
         Command::Schema => print(crate::output::schema::SCHEMA.as_bytes()),
         Command::Completions { shell } => {

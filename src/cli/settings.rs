@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use super::Failure;
 use super::args::{FailOn, Format, Payload, Shared, Way, When};
+use super::{Failure, profile};
 use crate::inspect::{Options, Severity, rules};
 use crate::output::filter::{Filter, Names};
 use crate::output::payload::{Form, Shown};
@@ -42,6 +42,10 @@ impl Settings {
             Payload::Hex => Form::Hex,
             Payload::Base64 => Form::Base64,
         };
+        let mut judged = rules::Settings { off: shared.no_rules, ..rules::Settings::default() };
+        if let Some(typed) = &shared.profile {
+            profile::load(typed)?.apply(&mut judged);
+        }
         let terminal = shared.output.is_none() && std::io::stdout().is_terminal();
         Ok(Self {
             format: shared.format,
@@ -49,7 +53,7 @@ impl Settings {
                 chunks: shared.chunks,
                 whole_media: form != Form::None || shared.write_flv.is_some(),
                 bitstream: shared.bitstream,
-                rules: rules::Settings { off: shared.no_rules, ..rules::Settings::default() },
+                rules: judged,
             },
             filter,
             shown: Shown { form, most: shared.payload_bytes },

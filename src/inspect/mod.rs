@@ -8,6 +8,7 @@ mod lane;
 mod notes;
 mod pace;
 mod past;
+pub mod profile;
 mod proxied;
 mod record;
 mod resync;

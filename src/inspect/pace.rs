@@ -140,6 +140,8 @@ pub(crate) struct Window {
     pub(crate) took: i64,
     /// Milliseconds of media time from its first frame to the frame that ended it.
     pub(crate) covered: i32,
+    /// The widest step to one of its frames, forward or back, milliseconds.
+    pub(crate) widest: u32,
 }
 
 /// The pace of one track.
@@ -224,6 +226,7 @@ impl Pace {
                 *window = Window { at, timestamp, ..Window::default() };
             }
             window.frames += 1;
+            window.widest = window.widest.max(frame.step.unsigned_abs());
             window.keyframes += u32::from(marks.has(Marks::KEY));
             window.bytes += u64::from(length);
         }

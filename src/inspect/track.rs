@@ -184,6 +184,22 @@ impl Tracks {
         self.counters.get(frame.track)
     }
 
+    /// Milliseconds by which the latest video of a frame's message stream is behind the latest audio; negative where it is
+    /// ahead. Of several tracks the first counts.
+    pub(crate) fn skew(&self, frame: &Frame) -> Option<i32> {
+        let of = &self.of(frame)?.track;
+        let latest = |media| {
+            let mut same = self.counters.iter().filter(|counter| {
+                let track = &counter.track;
+                (track.direction, track.message_stream_id, track.media)
+                    == (of.direction, of.message_stream_id, media)
+            });
+            same.find_map(|counter| counter.pace.coded)
+        };
+        let (audio, video) = (latest(Media::Audio)?, latest(Media::Video)?);
+        Some(audio.wrapping_sub(video) as i32)
+    }
+
     /// What the frames of a message are made of, one for each of its tracks. Sequence headers are learned from.
     #[cold]
     pub(super) fn bitstreams(

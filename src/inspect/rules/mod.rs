@@ -25,6 +25,7 @@ mod limits;
 mod live;
 mod network;
 mod opening;
+mod profile;
 mod registry;
 mod settings;
 mod sizes;
@@ -109,6 +110,7 @@ registry::registry! {
         packets: handshake::Packets,
         scattered: handshake::Scattered,
         phase: control::Phase,
+        profiled: profile::Profiled,
         pings: control::Pings,
         silence: idle::Silence,
         silent: status::Silent,

@@ -1,6 +1,9 @@
 //! What a user may change about the judgement.
 
+use std::sync::Arc;
+
 use super::super::Severity;
+use super::super::profile::{Key, Profile};
 
 /// How to judge.
 ///
@@ -14,9 +17,28 @@ pub struct Settings {
     pub severities: Vec<(&'static str, Option<Severity>)>,
     /// The numbers that rules measure against.
     pub thresholds: Thresholds,
+    /// What the service wants that the stream is for.
+    pub profile: Option<Arc<Profile>>,
 }
 
+/// Rules that say with their own number what a profile says with that of the service.
+const SAME: [(Key, &str); 2] =
+    [(Key::VideoMaxGop, "gop.long"), (Key::TimingMaxTimestampJump, "ts.jump")];
+
 impl Settings {
+    /// Judges by a profile too. What it says of its own number is not said with another by a rule for all services.
+    pub fn take(&mut self, profile: Profile) {
+        for (key, code) in SAME {
+            let Some(rule) = super::rule(code).filter(|_| profile.number(key).is_some()) else {
+                continue;
+            };
+            if !self.severities.iter().any(|(of, _)| *of == code) {
+                self.severities.push((rule.code, None));
+            }
+        }
+        self.profile = Some(Arc::new(profile));
+    }
+
     /// The severity that a finding is reported with; `None` where it is not to be reported.
     #[must_use]
     pub fn severity(&self, code: &str, severity: Severity) -> Option<Severity> {

@@ -87,6 +87,22 @@ impl Script {
         script
     }
 
+    /// As [`started`](Self::started), judged otherwise.
+    pub(crate) fn started_with(rules: Settings) -> Self {
+        let mut script = Self::with(rules);
+        script.handshake();
+        script.connect(&[("app", "live".into()), ("tcUrl", "rtmp://10.0.0.2/live".into())]);
+        script.start();
+        script
+    }
+
+    /// As [`publishing`](Self::publishing), judged otherwise.
+    pub(crate) fn publishing_with(rules: Settings) -> Self {
+        let mut script = Self::started_with(rules);
+        script.describe();
+        script
+    }
+
     /// A simple handshake.
     pub(crate) fn handshake(&mut self) -> &mut Self {
         let one = [1, 2].map(|fill| {
@@ -129,18 +145,27 @@ impl Script {
     /// Behind `createStream`, `publish` and `NetStream.Publish.Start` on message stream 1.
     pub(crate) fn started() -> Self {
         let mut script = Self::connected();
-        script.control(C2S, Control::SetChunkSize { size: Some(4096) });
-        script.command(C2S, 0, "createStream", Some(2.0), Value::Null, &[]);
-        script.command(S2C, 0, "_result", Some(2.0), Value::Null, &[1.0.into()]);
-        script.command(C2S, 1, "publish", Some(3.0), Value::Null, &["cam1".into(), "live".into()]);
-        script.status("status", "NetStream.Publish.Start");
+        script.start();
         script
+    }
+
+    fn start(&mut self) {
+        self.control(C2S, Control::SetChunkSize { size: Some(4096) });
+        self.command(C2S, 0, "createStream", Some(2.0), Value::Null, &[]);
+        self.command(S2C, 0, "_result", Some(2.0), Value::Null, &[1.0.into()]);
+        self.command(C2S, 1, "publish", Some(3.0), Value::Null, &["cam1".into(), "live".into()]);
+        self.status("status", "NetStream.Publish.Start");
     }
 
     /// Behind metadata and the configuration of both tracks too.
     pub(crate) fn publishing() -> Self {
         let mut script = Self::started();
-        script.metadata(&[
+        script.describe();
+        script
+    }
+
+    fn describe(&mut self) {
+        self.metadata(&[
             ("width", 640.0.into()),
             ("height", 360.0.into()),
             ("framerate", 25.0.into()),
@@ -149,9 +174,8 @@ impl Script {
             ("audiosamplerate", 44_100.0.into()),
             ("stereo", true.into()),
         ]);
-        script.message(C2S, 6, 1, 9, 0, &[b"\x17\0\0\0\0", AVCC].concat());
-        script.message(C2S, 4, 1, 8, 0, &[b"\xaf\0", ASC].concat());
-        script
+        self.message(C2S, 6, 1, 9, 0, &[b"\x17\0\0\0\0", AVCC].concat());
+        self.message(C2S, 4, 1, 8, 0, &[b"\xaf\0", ASC].concat());
     }
 
     /// Seconds of the usual: 25 frames a second with a key frame every two, AAC, each when it is due. It goes on where

@@ -2,6 +2,7 @@
 
 use super::Writer;
 use super::line::Line;
+use crate::inspect::profile::{Form, Profile, Source, Wanted};
 use crate::inspect::rules::Rule;
 use crate::inspect::{Finding, Listed};
 
@@ -79,4 +80,67 @@ pub fn write_rule(out: &mut Vec<u8>, rule: &Rule) {
     }
     line.close();
     out.push(b'\n');
+}
+
+/// Appends a profile as a line: what `rtmpctl profiles -f json` prints. Each limit has its source beside it.
+pub fn write_profile(out: &mut Vec<u8>, id: &str, profile: &Profile) {
+    let mut line = Line(out);
+    line.open();
+    line.string("profile", id);
+    line.string("name", &profile.name);
+    line.key("limits");
+    line.list(&profile.limits, |line, limit| {
+        let info = limit.key.info();
+        line.open();
+        line.string("key", &format!("{}.{}", info.table, info.name));
+        match (&limit.wanted, info.form) {
+            (Wanted::Thousandths(number), form) => {
+                line.real("value", Some(*number as f64 / 1000.0));
+                let unit = match form {
+                    Form::Bitrate => "bit/s",
+                    Form::Number(unit) => unit,
+                    _ => "",
+                };
+                if !unit.is_empty() {
+                    line.text("unit", unit);
+                }
+            }
+            (Wanted::OneOf(words), Form::Numbers(unit)) => {
+                line.key("value");
+                line.list(words, |line, word| line.raw(word.as_bytes()));
+                line.text("unit", unit);
+            }
+            (Wanted::OneOf(words), _) => {
+                line.key("value");
+                line.list(words, |line, word| super::amf_json::write_string(line.0, word));
+            }
+            (Wanted::Flag(flag), _) => line.boolean("value", *flag),
+        }
+        write_origin(line, limit.advice, limit.source, &profile.sources);
+        line.close();
+    });
+    line.key("bitrates");
+    line.list(&profile.bitrates, |line, row| {
+        line.open();
+        line.number("height", u64::from(row.height));
+        line.number("fps", u64::from(row.fps));
+        line.maybe("min", row.min);
+        line.maybe("max", row.max);
+        write_origin(line, row.advice, row.source, &profile.sources);
+        line.close();
+    });
+    line.close();
+    out.push(b'\n');
+}
+
+fn write_origin(line: &mut Line<'_>, advice: bool, source: Option<usize>, sources: &[Source]) {
+    line.boolean("advice", advice);
+    if let Some(source) = source.and_then(|index| sources.get(index)) {
+        line.key("source");
+        line.open();
+        line.string("title", &source.title);
+        line.string("url", &source.url);
+        line.string("seen", &source.seen);
+        line.shut();
+    }
 }

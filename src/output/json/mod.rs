@@ -10,7 +10,7 @@ mod line;
 mod media;
 mod summary;
 
-pub use finding::write_rule;
+pub use finding::{write_profile, write_rule};
 
 use amf::{write_command, write_data, write_shared_object};
 use line::{Line, key, number, text};
