@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use rtmpctl::Limits;
 use rtmpctl::inspect::rules::{RULES, Rule, rule};
 
 /// Rust files in a folder, and what they say.
@@ -55,7 +56,9 @@ fn is_code(text: &str) -> bool {
         !word.is_empty()
             && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    text.split_once('.').is_some_and(|(family, name)| word(family) && word(name))
+    let letter = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase());
+    text.split_once('.')
+        .is_some_and(|(family, name)| word(family) && word(name) && letter(family) && letter(name))
 }
 
 /// The literals of a source text that are codes. Comments, and the names of files, are passed over.
@@ -68,7 +71,7 @@ fn codes(text: &str) -> BTreeSet<String> {
         }
         let line = line.replace("'\"'", "").replace("\\\"", "");
         for (at, literal) in line.split('"').enumerate() {
-            let file = [".json", ".rs", ".md"].iter().any(|end| literal.ends_with(end));
+            let file = [".json", ".rs", ".md", ".toml"].iter().any(|end| literal.ends_with(end));
             // Between the first quote and the second, the third and the fourth, and so on.
             if at % 2 == 1 && is_code(literal) && !file {
                 found.insert(literal.to_owned());
@@ -90,7 +93,7 @@ fn every_code_in_the_source_has_a_rule_and_every_rule_is_reported() {
         if let Some(theme) = name.strip_prefix(REGISTRY) {
             // A rule is a constant, which its judge names beside the list of its rules.
             for part in text.split("const ").skip(1) {
-                let Some((constant, rest)) = part.split_once(": Rule = Rule {") else { continue };
+                let Some((constant, rest)) = part.split_once(": Rule = ") else { continue };
                 let code = codes(rest.split("severity").next().unwrap()).pop_first();
                 let Some(code) = code else { continue };
                 let uses = text.matches(&format!("&{constant}")).count();
@@ -168,6 +171,11 @@ fn findings_of_captures_are_found_in_captures() {
         let found = records.iter().any(|record| record["code"] == "tls.no-sni");
         assert_eq!(found, without, "{name}");
     }
+    // Blocks of more bytes than the limit are passed over.
+    let limits = Limits { record_bytes: 1000, ..Limits::default() };
+    let options = common::Options { limits, ..common::Options::default() };
+    let records = common::decode_file(&testdata.join("options.pcapng"), &options);
+    assert!(records.iter().any(|record| record["code"] == "limit.record-bytes"));
     let scratch = common::Scratch::new("rules");
     let whole = fs::read(testdata.join("quickstart.pcap")).unwrap();
     // The length of the second packet's record: it lies behind the file's header and the first packet.
