@@ -587,7 +587,9 @@ fn connections_that_carry_nothing_push_out_none_that_does() {
         one.packets
     });
     for packets in [around(silent), around(short)] {
-        assert_eq!(messages_of(&packets, &limits, 10_000), (20, vec!["tcp.round-trip".to_owned()]));
+        let (messages, mut codes) = messages_of(&packets, &limits, 10_000);
+        codes.retain(|code| !code.starts_with("cmd.") && !code.starts_with("chunk."));
+        assert_eq!((messages, codes), (20, vec!["tcp.round-trip".to_owned()]));
     }
     // Each that is given up says so.
     let silent: Vec<_> = (1..20).map(|n| Conversation::new(n).packets.swap_remove(0)).collect();

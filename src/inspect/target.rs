@@ -220,7 +220,7 @@ mod tests {
             (
                 "live/",
                 "cam",
-                ["live - cam -", "live - cam -", "live - cam -", "live _definst_ cam -"],
+                ["live - cam -", "live - cam -", "live/ - cam -", "live _definst_ cam -"],
             ),
             ("", "cam", [" - cam -", "__defaultApp__ - cam -", " - cam -", " _definst_ cam -"]),
         ] {

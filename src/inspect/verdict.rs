@@ -525,7 +525,7 @@ mod tests {
                 CloseKind::Rst,
                 Reached::Media,
                 Outcome::Reset,
-                "the client reset the connection, 500.0 ms after the last message",
+                "the client reset the connection, 501.5 ms after the last message",
             ),
             (
                 media(false),
@@ -533,7 +533,7 @@ mod tests {
                 CloseKind::End,
                 Reached::Media,
                 Outcome::Unfinished,
-                "the capture ends while the connection is open, 500.0 ms after the last message",
+                "the capture ends while the connection is open, 501.5 ms after the last message",
             ),
         ] {
             let verdict = end(t, by, how);
