@@ -2,12 +2,15 @@
 
 mod live;
 mod proxy;
+mod report;
 mod values;
 
 use std::path::PathBuf;
 
 pub(super) use live::{Ack, Behaviour, Credentials, Listen, Live, RefuseWith};
 pub(super) use proxy::{Directions, Faults, Proxy, ProxyVersion, Set};
+use report::report;
+pub(super) use report::{Report, joined};
 pub(super) use values::{Each, size, time};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -178,6 +181,11 @@ pub(super) struct Shared {
     /// Exit with status 1 if a finding of this severity or worse was reported
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Never)]
     pub(super) fail_on: FailOn,
+
+    /// Also report for continuous integration: `junit FILE`, or `github` for annotations on standard error; may be given
+    /// several times
+    #[arg(long, value_name = "junit FILE|github", value_parser = report)]
+    pub(super) report: Vec<Report>,
 
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = When::Auto)]

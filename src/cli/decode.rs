@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::args::{Decode, DecodeAs};
+use super::args::{Decode, DecodeAs, Report};
 use super::input::{self, Input, Stop};
 use super::key_log::KeyLog;
 use super::progress::Progress;
@@ -33,11 +33,15 @@ pub(super) fn run(decode: &Decode) -> Result<ExitCode, Failure> {
         Err(failure) if !several => return Err(failure),
         opened => opened,
     });
-    if let Some(output) = &decode.shared.output
-        && let Some(same) = files.iter().find(|file| is_same(file, output))
-    {
-        let same = same.display();
-        return Err(Failure::new(format!("cannot write {same}: it is a capture to read")));
+    let reports = decode.shared.report.iter().filter_map(|report| match report {
+        Report::Junit(path) => Some(path),
+        Report::Github => None,
+    });
+    for output in decode.shared.output.iter().chain(reports) {
+        if let Some(same) = files.iter().find(|file| is_same(file, output)) {
+            let same = same.display();
+            return Err(Failure::new(format!("cannot write {same}: it is a capture to read")));
+        }
     }
     let keys = decode.key_log.as_deref().map(KeyLog::open).transpose()?;
     let named = if several { names.clone() } else { Vec::new() };

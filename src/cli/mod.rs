@@ -12,6 +12,7 @@ mod progress;
 mod proxy;
 mod pump;
 mod recordings;
+mod reports;
 mod rules;
 mod settings;
 mod writer;
@@ -29,7 +30,7 @@ const TROUBLE: u8 = 2;
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(args::joined(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, the rest is wrong usage; clap knows which stream is whose.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::args::{Format, Shared};
 use super::outlet::Outlet;
 use super::recordings::Recordings;
+use super::reports::Reports;
 use super::settings::Settings;
 use super::{Failure, say};
 use crate::Limits;
@@ -29,6 +30,7 @@ struct Show {
     filter: Filter,
     redactor: Option<Redactor>,
     printer: Printer,
+    reports: Reports,
     /// What is printed but not written yet.
     buffer: Vec<u8>,
     outlet: Outlet,
@@ -125,6 +127,7 @@ impl Pump {
                     if shows { redactor } else { redactor.without_payloads() }
                 }),
                 printer,
+                reports: Reports::open(shared, settings.fail_on, command, source)?,
                 buffer,
                 outlet,
                 name,
@@ -208,7 +211,7 @@ impl Pump {
             self.go_on(Place::default());
         }
         self.show.write();
-        let recorded = self.recordings.finish();
+        let recorded = self.recordings.finish().and(self.show.reports.finish());
         match self.show.outlet.finish(hurry) {
             Ok(0) => {}
             Ok(bytes) => say(&format!(
@@ -238,17 +241,25 @@ impl Show {
         if let Event::Finding(finding) = record.event {
             self.worst = self.worst.max(Some(finding.severity));
         }
-        if !self.filter.keeps(record) || self.outlet.drops(self.buffer.len()) {
+        let reported = self.reports.want(record);
+        let shown = self.filter.keeps(record) && !self.outlet.drops(self.buffer.len());
+        let (printer, buffer, reports) = (&mut self.printer, &mut self.buffer, &mut self.reports);
+        if !shown && !reported {
             // What is not shown names secrets all the same, which other records may repeat.
             if let Some(redactor) = &mut self.redactor {
                 redactor.pass(record, &mut |_| {});
             }
             return;
         }
-        let (printer, buffer) = (&mut self.printer, &mut self.buffer);
-        let mut print = |record: &Record<'_>| match printer {
-            Printer::Json(writer) => writer.record(buffer, record),
-            Printer::Table(writer) => writer.record(buffer, record),
+        let mut print = |record: &Record<'_>| {
+            if reported {
+                reports.record(record);
+            }
+            match printer {
+                _ if !shown => {}
+                Printer::Json(writer) => writer.record(buffer, record),
+                Printer::Table(writer) => writer.record(buffer, record),
+            }
         };
         match &mut self.redactor {
             Some(redactor) => redactor.pass(record, &mut print),

@@ -11,6 +11,7 @@ pub mod json;
 pub mod payload;
 pub mod pcapng;
 pub mod redact;
+pub mod report;
 pub mod schema;
 #[cfg(feature = "cli")]
 pub mod table;

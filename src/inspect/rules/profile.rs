@@ -261,7 +261,7 @@ impl Judge for Profiled {
             let name = &profile.name;
             seen.report_as(&B_FRAMES, limit.severity(B_FRAMES.severity), || {
                 format!(
-                    "B-frames: {name} wants none. In OBS: Output, Max B-frames, 0; in ffmpeg: -bf 0"
+                    "B-frames: {name} wants none. In OBS: Output, Max B-frames, 0; in ffmpeg: -bf 0."
                 )
             });
         }
@@ -382,7 +382,7 @@ fn codec(seen: &mut Seen<'_>, profile: &Profile, counter: &Counter) {
     if !among(words, &name) {
         let (media, service) = (counter.track.media.as_str(), &profile.name);
         seen.report_as(&CODEC, limit.severity(CODEC.severity), || {
-            format!("The {media} is {name}: {service} takes {limit}. In OBS: Output, {set}")
+            format!("The {media} is {name}: {service} takes {limit}. In OBS: Output, {set}.")
         });
     }
 }
@@ -400,7 +400,7 @@ fn picture(seen: &mut Seen<'_>, profile: &Profile, counter: &Counter, config: &V
         };
         seen.report_as(&CODEC_PROFILE, limit.severity(CODEC_PROFILE.severity), || {
             format!(
-                "The {codec} profile is {is}: {name} wants {limit}. In OBS: Output, Profile; in ffmpeg: -profile:v"
+                "The {codec} profile is {is}: {name} wants {limit}. In OBS: Output, Profile; in ffmpeg: -profile:v."
             )
         });
     }
@@ -410,7 +410,7 @@ fn picture(seen: &mut Seen<'_>, profile: &Profile, counter: &Counter, config: &V
     {
         seen.report_as(&LEVEL, limit.severity(LEVEL.severity), || {
             format!(
-                "Level {level}: {name} wants {limit} or less. Less resolution or frame rate, or in ffmpeg: -level:v {limit}"
+                "Level {level}: {name} wants {limit} or less. Less resolution or frame rate, or in ffmpeg: -level:v {limit}."
             )
         });
     }
@@ -420,7 +420,7 @@ fn picture(seen: &mut Seen<'_>, profile: &Profile, counter: &Counter, config: &V
     {
         seen.report_as(&CHROMA, limit.severity(CHROMA.severity), || {
             format!(
-                "Chroma {chroma}: {name} wants {limit}. In OBS: Advanced, Color Format, NV12; in ffmpeg: -pix_fmt yuv420p"
+                "Chroma {chroma}: {name} wants {limit}. In OBS: Advanced, Color Format, NV12; in ffmpeg: -pix_fmt yuv420p."
             )
         });
     } else if let Some(depth) = config.bit_depth
@@ -430,7 +430,7 @@ fn picture(seen: &mut Seen<'_>, profile: &Profile, counter: &Counter, config: &V
         seen.report_as(&CHROMA, limit.severity(CHROMA.severity), || {
             format!(
                 "{depth} bits a sample: {name} wants {limit} or less. In OBS: Advanced, Color Format, NV12; in ffmpeg: \
-                 -pix_fmt yuv420p"
+                 -pix_fmt yuv420p."
             )
         });
     }
@@ -438,7 +438,7 @@ fn picture(seen: &mut Seen<'_>, profile: &Profile, counter: &Counter, config: &V
         && let Some((false, limit)) = profile.flag(Key::VideoInterlaced)
     {
         seen.report_as(&INTERLACED, limit.severity(INTERLACED.severity), || {
-            format!("Interlaced video: {name} wants whole frames. In ffmpeg: -vf yadif")
+            format!("Interlaced video: {name} wants whole frames. In ffmpeg: -vf yadif.")
         });
     }
 }
@@ -459,7 +459,7 @@ fn sound(seen: &mut Seen<'_>, profile: &Profile, config: &AudioConfig) {
         && !among(words, is)
     {
         seen.report_as(&CODEC_PROFILE, limit.severity(CODEC_PROFILE.severity), || {
-            format!("The audio profile is {is}: {name} wants {limit}. In ffmpeg: -c:a aac -profile:a aac_low")
+            format!("The audio profile is {is}: {name} wants {limit}. In ffmpeg: -c:a aac -profile:a aac_low.")
         });
     }
     if let Some(rate) = config.sample_rate
@@ -467,7 +467,7 @@ fn sound(seen: &mut Seen<'_>, profile: &Profile, config: &AudioConfig) {
         && !among(words, &rate.to_string())
     {
         seen.report_as(&SAMPLE_RATE, limit.severity(SAMPLE_RATE.severity), || {
-            format!("Audio of {rate} Hz: {name} wants {limit}. In OBS: Audio, Sample Rate; in ffmpeg: -ar")
+            format!("Audio of {rate} Hz: {name} wants {limit}. In OBS: Audio, Sample Rate; in ffmpeg: -ar.")
         });
     }
     if let Some(channels) = config.channels
@@ -476,7 +476,7 @@ fn sound(seen: &mut Seen<'_>, profile: &Profile, config: &AudioConfig) {
     {
         seen.report_as(&CHANNELS, limit.severity(CHANNELS.severity), || {
             format!(
-                "{channels} audio channels: {name} wants {limit} or less. In OBS: Audio, Channels, Stereo; in ffmpeg: -ac 2"
+                "{channels} audio channels: {name} wants {limit} or less. In OBS: Audio, Channels, Stereo; in ffmpeg: -ac 2."
             )
         });
     }
@@ -493,7 +493,7 @@ fn no_key(seen: &mut Seen<'_>, profile: &Profile, distance: i64, limit: &Limit) 
     seen.report_as(&GOP, limit.severity(GOP.severity), || {
         format!(
             "No keyframe for {seconds:.1} s: {name} wants one every {limit} or less. In OBS: Output, Keyframe Interval, \
-             {set} s"
+             {set} s."
         )
     });
 }
@@ -528,11 +528,11 @@ impl Profiled {
             measured.first(Said::Gop);
             let (name, seconds) = (&profile.name, distance as f64 / 1000.0);
             let set = to_set(profile, 2.0);
-            let frames =
-                counter.track.frame_rate.map_or(30.0, |rate| rate.clamp(1.0, 1000.0)) * set;
+            let measured = (counter.track.frames as f64 - 1.0) * 1000.0 / counter.pace.clock as f64;
+            let frames = counter.track.frame_rate.unwrap_or(measured).clamp(1.0, 1000.0) * set;
             seen.report_as(&GOP, limit.severity(GOP.severity), || {
                 format!(
-                    "Keyframe every {seconds:.1} s: {name} wants {limit} or less. In OBS: Output, Keyframe Interval, {set} s"
+                    "Keyframe every {seconds:.1} s: {name} wants {limit} or less. In OBS: Output, Keyframe Interval, {set} s."
                 )
             })
             .fix(format!(
@@ -565,7 +565,7 @@ impl Profiled {
             let set = to_set(profile, least as f64 / 1000.0);
             seen.report_as(&GOP_SHORT, limit.severity(GOP_SHORT.severity), || {
                 format!(
-                    "Keyframe every {seconds:.1} s: {name} wants {limit} or more. In OBS: Output, Keyframe Interval, {set} s"
+                    "Keyframe every {seconds:.1} s: {name} wants {limit} or more. In OBS: Output, Keyframe Interval, {set} s."
                 )
             });
         }
@@ -603,7 +603,7 @@ impl Profiled {
             && self.at(track).first(Said::FpsHigh)
         {
             seen.report_as(&FPS, limit.severity(FPS.severity), || {
-                format!("{fps:.1} frames a second: {name} wants {limit} or less. In OBS: Video, FPS; in ffmpeg: -r")
+                format!("{fps:.1} frames a second: {name} wants {limit} or less. In OBS: Video, FPS; in ffmpeg: -r.")
             });
         }
         if let Some((least, limit)) = profile.number(Key::VideoMinFps)
@@ -611,7 +611,7 @@ impl Profiled {
             && self.at(track).first(Said::FpsLow)
         {
             seen.report_as(&FPS, limit.severity(FPS.severity), || {
-                format!("{fps:.1} frames a second: {name} wants {limit} or more. In OBS: Video, FPS; in ffmpeg: -r")
+                format!("{fps:.1} frames a second: {name} wants {limit} or more. In OBS: Video, FPS; in ffmpeg: -r.")
             });
         }
     }
@@ -640,7 +640,7 @@ impl Profiled {
             let severity = if advice { Severity::Info } else { BITRATE.severity };
             seen.report_as(&BITRATE, severity, || {
                 let limit = bitrate(limit);
-                format!("{what} of {is}: {name} wants {limit} or less. In OBS: Output, Bitrate; in ffmpeg: -b")
+                format!("{what} of {is}: {name} wants {limit} or less. In OBS: Output, Bitrate; in ffmpeg: -b.")
             });
         }
         if let Some((limit, advice)) = of(least, row.and_then(|row| row.min))
@@ -650,7 +650,7 @@ impl Profiled {
             let severity = if advice { Severity::Info } else { BITRATE_LOW.severity };
             seen.report_as(&BITRATE_LOW, severity, || {
                 let limit = bitrate(limit);
-                format!("{what} of {is}: {name} wants {limit} or more. In OBS: Output, Bitrate; in ffmpeg: -b")
+                format!("{what} of {is}: {name} wants {limit} or more. In OBS: Output, Bitrate; in ffmpeg: -b.")
             });
         }
     }
@@ -674,7 +674,7 @@ impl Profiled {
             && !std::mem::replace(&mut self.stream[0], true)
         {
             seen.report_as(&BITRATE, limit.severity(BITRATE.severity), || {
-                format!("All tracks together {is}: {name} wants {limit} or less. In OBS: Output, Bitrate")
+                format!("All tracks together {is}: {name} wants {limit} or less. In OBS: Output, Bitrate.")
             });
         }
         if let Some((least, limit)) = profile.number(Key::StreamMinBitrate)
@@ -682,7 +682,7 @@ impl Profiled {
             && !std::mem::replace(&mut self.stream[1], true)
         {
             seen.report_as(&BITRATE_LOW, limit.severity(BITRATE_LOW.severity), || {
-                format!("All tracks together {is}: {name} wants {limit} or more. In OBS: Output, Bitrate")
+                format!("All tracks together {is}: {name} wants {limit} or more. In OBS: Output, Bitrate.")
             });
         }
     }
@@ -722,7 +722,7 @@ impl Profiled {
             seen.report_as(&RESOLUTION, limit.severity(RESOLUTION.severity), || {
                 format!(
                     "A picture of {width}x{height}: {name} wants a {side} of {limit} or {way}. In OBS: Video, Output \
-                     Resolution; in ffmpeg: -vf scale"
+                     Resolution; in ffmpeg: -vf scale."
                 )
             });
         }

@@ -54,11 +54,11 @@ fn the_distance_of_key_frames_is_said_with_both_numbers_and_the_setting() {
     t.end();
     assert_eq!(
         t.text("profile.gop"),
-        "Keyframe every 9.0 s: Test TV wants 4 s or less. In OBS: Output, Keyframe Interval, 2 s"
+        "Keyframe every 9.0 s: Test TV wants 4 s or less. In OBS: Output, Keyframe Interval, 2 s."
     );
     let finding = t.find("profile.gop").unwrap();
     assert_eq!(finding.severity, Severity::Warning);
-    assert!(finding.fix().unwrap().contains("-g 50"), "{:?}", finding.fix());
+    assert!(finding.fix().unwrap().contains("-g 2 "), "{:?}", finding.fix());
     // Every two seconds is fine, also where frames do not fall on the second.
     assert!(!run(limits(), 9.0).has("profile.gop"));
     assert!(!run(vec![number(Key::VideoMaxGop, 1_950)], 9.0).has("profile.gop"));
