@@ -145,6 +145,10 @@ pub(super) struct Shared {
     #[arg(long)]
     pub(super) frames: bool,
 
+    /// Also print what came of each track in each second: rates, clocks, A/V skew, findings; in tables as rows with bars
+    #[arg(long)]
+    pub(super) timeline: bool,
+
     /// Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in
     /// JSON, and in tables with --frames)
     #[arg(long)]

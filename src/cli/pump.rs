@@ -111,7 +111,8 @@ impl Pump {
             }
             Format::Table => {
                 let style = table::Style { color: settings.color, width: settings.width };
-                let mut writer = table::Writer::new(style, settings.shown, settings.frames, files);
+                let mut writer = table::Writer::new(style, settings.shown, settings.frames, files)
+                    .with_timeline(settings.options.timeline);
                 writer.start(&mut buffer, command, source);
                 Printer::Table(Box::new(writer))
             }

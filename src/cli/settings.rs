@@ -53,6 +53,7 @@ impl Settings {
                 chunks: shared.chunks,
                 whole_media: form != Form::None || shared.write_flv.is_some(),
                 bitstream: shared.bitstream,
+                timeline: shared.timeline || shared.only.iter().any(|name| name == "timeline"),
                 rules: judged,
             },
             filter,

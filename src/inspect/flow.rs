@@ -14,6 +14,7 @@ use super::steps::Steps;
 use super::streams::{Moment, Story};
 use super::tally::{At, Kin, Tally};
 use super::target::splits;
+use super::timeline::Seconds;
 use super::track::Tracks;
 use super::verdict::Case;
 use super::{
@@ -50,6 +51,7 @@ pub(super) struct Facts {
     messages: [[u64; Kind::ALL.len()]; 2],
     story: Story,
     tally: Tally,
+    seconds: Seconds,
     /// What judges; `None` where nothing is to be judged.
     judges: Option<Box<Judges>>,
     /// Nanoseconds since the first packet from which on the judges are told that time has passed.
@@ -140,6 +142,7 @@ impl Flow {
                 messages: [[0; Kind::ALL.len()]; 2],
                 story: Story::default(),
                 tally: Tally::default(),
+                seconds: Seconds::default(),
                 judges: (!emit.options.rules.off).then(Box::default),
                 tick_at: TICK,
                 gaps: (0, 0),
@@ -188,6 +191,21 @@ impl Flow {
         }
         self.facts.story.way_mut(direction).piece(self.lanes[direction.index()].offset());
         self.lanes[direction.index()].bytes(data, &mut self.facts, emit);
+        if !self.facts.seconds.is_empty() {
+            self.hand_out(emit);
+        }
+    }
+
+    /// Hands out the seconds that are over.
+    #[cold]
+    fn hand_out(&mut self, emit: &mut Emitter<'_>) {
+        let Self { lanes, facts: Facts { seconds, story, .. }, .. } = self;
+        let buffered = |direction: Direction| {
+            lanes[direction.index()].offset().saturating_sub(story.way(direction).end)
+        };
+        seconds.hand_out(buffered, |direction, event| {
+            emit.record(Some(direction), None, event);
+        });
     }
 
     /// A message that came without chunks. Of its payload no more is looked at than the chunk reader would have kept.
@@ -209,6 +227,9 @@ impl Flow {
             self.facts.encrypted(direction, &raw, emit);
         } else {
             self.facts.message(direction, &raw, emit);
+        }
+        if !self.facts.seconds.is_empty() {
+            self.hand_out(emit);
         }
     }
 
@@ -296,6 +317,11 @@ impl Flow {
         self.facts.tick(emit);
         let seq = *emit.seq;
         self.facts.judge(seq, None, None, emit, |judges, seen| judges.closed(seen, closed));
+        if emit.options.timeline {
+            let Facts { seconds, tracks, story, tally, .. } = &mut self.facts;
+            seconds.end(tracks, story, tally);
+            self.hand_out(emit);
+        }
         let seq = emit.record(None, None, Event::Closed(closed));
         let facts = self.facts;
         *emit.remembered = emit.remembered.saturating_sub(facts.session_counted);
@@ -863,6 +889,19 @@ impl Facts {
                 }
             },
         );
+        if emit.options.timeline {
+            let Self { seconds, tracks, story, tally, .. } = self;
+            let many = match message.body {
+                Body::Audio(audio) => !audio.tracks.is_empty(),
+                Body::Video(video) => !video.tracks.is_empty(),
+                _ => true,
+            };
+            let media = matches!(message.body, Body::Audio(_) | Body::Video(_));
+            let of = if many { &frames[..] } else { &[frame] };
+            for frame in of.iter().filter(|frame| media && frame.marks.has(Marks::SECOND)) {
+                seconds.over(frame, tracks, story, tally);
+            }
+        }
         self.tracks.frames = frames;
     }
 

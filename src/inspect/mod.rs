@@ -18,6 +18,7 @@ mod steps;
 mod streams;
 mod tally;
 pub(crate) mod target;
+mod timeline;
 mod track;
 mod traffic;
 mod verdict;
@@ -33,7 +34,7 @@ pub use proxied::{Field, Proxied, Rewritten, SideEnd, Sides, Upstream};
 pub(crate) use record::inner;
 pub use record::{
     Closed, Codec, Dropped, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Listed,
-    Media, MessageRecord, Record, Step, Summary, Track,
+    Media, MessageRecord, Record, Step, Summary, Timeline, Track,
 };
 pub use resync::{Framing, framing};
 pub use target::Split;
@@ -57,6 +58,8 @@ pub struct Options {
     pub whole_media: bool,
     /// Walk over each video frame and say what it is made of, which needs its whole payload too.
     pub bitstream: bool,
+    /// Hand out a record for each second of each track too.
+    pub timeline: bool,
     /// How to judge what is seen.
     pub rules: rules::Settings,
 }

@@ -170,6 +170,17 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    /// The second that goes on, as far as it has come; `None` where nothing is in it.
+    pub(super) fn open(&self) -> Option<Window> {
+        let window = self.window;
+        let covered = self.coded?.wrapping_sub(window.timestamp) as i32;
+        let took = match self.latest_at.zip(window.at) {
+            Some((now, began)) => now - began,
+            None => i64::from(covered) * 1_000_000,
+        };
+        (window.frames > 0).then_some(Window { took, covered, ..window })
+    }
+
     /// Takes a message of the track, `length` bytes of it.
     #[inline]
     pub(super) fn frame(

@@ -57,6 +57,8 @@ pub enum Event<'a> {
     Closed(Closed),
     /// What a connection was, after it closed.
     Summary(&'a Summary),
+    /// What came of a track in a second.
+    Timeline(Timeline),
 }
 
 impl Event<'_> {
@@ -73,12 +75,13 @@ impl Event<'_> {
             Self::Rewritten(_) => "rewritten",
             Self::Closed(_) => "connection_closed",
             Self::Summary(_) => "summary",
+            Self::Timeline(_) => "timeline",
         }
     }
 }
 
 /// The names of all events, `start` included.
-pub const EVENT_NAMES: [&str; 10] = [
+pub const EVENT_NAMES: [&str; 11] = [
     "start",
     "connection_opened",
     "handshake",
@@ -89,6 +92,7 @@ pub const EVENT_NAMES: [&str; 10] = [
     "connection_closed",
     "summary",
     "rewritten",
+    "timeline",
 ];
 
 /// A handshake packet.
@@ -201,6 +205,50 @@ pub struct Closed {
     pub by: ClosedBy,
     /// How.
     pub how: CloseKind,
+}
+
+/// What came of a track in a second of arrival time, or of media time where the input has no clock. A second without any
+/// frame belongs to the one before it, which then lasted longer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timeline {
+    /// The message stream.
+    pub message_stream_id: u32,
+    /// Sound or pictures.
+    pub media: Media,
+    /// The track number of Enhanced RTMP; 0 elsewhere.
+    pub track: u8,
+    /// The codec.
+    pub codec: Option<Codec>,
+    /// When it began, nanoseconds since the connection's first packet.
+    pub start: Option<i64>,
+    /// Nanoseconds until the frame that began the next one, or until the last frame.
+    pub duration: i64,
+    /// Coded frames.
+    pub frames: u32,
+    /// Key frames.
+    pub keyframes: u32,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// The first frame's timestamp, milliseconds.
+    pub timestamp: u32,
+    /// Milliseconds by which the track's time has gone further than the clock of arrival since its first frame.
+    pub ahead: Option<i64>,
+    /// Milliseconds by which video is behind audio; negative where it is ahead.
+    pub av_skew: Option<i32>,
+    /// Bytes of the direction that have come and are of no complete message yet.
+    pub buffered: u64,
+    /// Bytes of the direction's messages since the last that the peer acknowledged, where it acknowledges.
+    pub unacknowledged: Option<u64>,
+    /// Findings of the connection since the last such record of any of its tracks, by severity.
+    pub findings: [u64; 3],
+}
+
+impl Timeline {
+    /// Bits per second.
+    #[must_use]
+    pub fn bitrate(&self) -> Option<f64> {
+        (self.duration > 0).then(|| self.bytes as f64 * 8e9 / self.duration as f64)
+    }
 }
 
 /// A step on the way to a stream.

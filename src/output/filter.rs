@@ -67,6 +67,7 @@ impl Names {
             Event::Closed(_) => 7,
             Event::Summary(_) => 8,
             Event::Rewritten(_) => 9,
+            Event::Timeline(_) => 10,
         };
         self.events & (1 << bit) != 0
     }

@@ -7,8 +7,8 @@ use rtmpctl::inspect::rules::Confidence;
 use rtmpctl::inspect::{
     CloseKind, Closed, ClosedBy, Codec, Dropped, Event, Field, Finding, Gap, GapCause, Handshake,
     HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Outcome, Place, Reached,
-    Record, Rewritten, Severity, SideEnd, Sides, Split, Step, Summary, Track, Transport, Upstream,
-    Verdict,
+    Record, Rewritten, Severity, SideEnd, Sides, Split, Step, Summary, Timeline, Track, Transport,
+    Upstream, Verdict,
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -51,6 +51,7 @@ pub(crate) fn lines() -> String {
     chunks(&mut lines);
     findings_and_gaps(&mut lines);
     rewritten(&mut lines);
+    seconds(&mut lines);
     controls(&mut lines);
     for audio in audio_bodies() {
         lines.body(8, &Body::Audio(audio));
@@ -261,6 +262,36 @@ fn rewritten(lines: &mut Lines) {
         let (before, after) = ("rtmp://h/\u{9b}", "");
         let event = Event::Rewritten(Rewritten { call: "connect", field, before, after });
         lines.record(PLACE, Some(Direction::ClientToServer), None, event);
+    }
+}
+
+/// Seconds of tracks, with all that they may have and with the least.
+fn seconds(lines: &mut Lines) {
+    let codecs = [
+        (Media::Video, Some(Codec::Video(VideoCodec::Avc))),
+        (Media::Audio, Some(Codec::Audio(AudioCodec::Aac))),
+        (Media::Audio, None),
+    ];
+    for (index, (media, codec)) in codecs.into_iter().enumerate() {
+        let whole = index == 0;
+        let second = Timeline {
+            message_stream_id: 1,
+            media,
+            track: index as u8,
+            codec,
+            start: whole.then_some(1_500_000),
+            duration: if whole { 1_002_000_000 } else { 0 },
+            frames: 25,
+            keyframes: 1,
+            bytes: 120_000,
+            timestamp: u32::MAX,
+            ahead: whole.then_some(-12),
+            av_skew: whole.then_some(-3),
+            buffered: 7,
+            unacknowledged: whole.then_some(2_500_000),
+            findings: [1, 2, 3],
+        };
+        lines.record(PLACE, Some(Direction::ClientToServer), None, Event::Timeline(second));
     }
 }
 

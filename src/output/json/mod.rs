@@ -9,6 +9,7 @@ mod finding;
 mod line;
 mod media;
 mod summary;
+mod timeline;
 
 pub use finding::{write_profile, write_rule};
 
@@ -202,6 +203,7 @@ impl Writer {
                 line.text("by", closed.by.as_str());
                 line.text("how", closed.how.as_str());
             }
+            Event::Timeline(second) => timeline::write_timeline(line, second),
             Event::Summary(summary) => {
                 write_summary(line, summary);
                 self.findings(line, &summary.findings_list);

@@ -4,6 +4,7 @@ mod bitstream;
 mod fold;
 mod row;
 mod summary;
+mod timeline;
 mod words;
 
 use super::escape;
@@ -33,6 +34,9 @@ pub struct Writer {
     style: Style,
     shown: Shown,
     frames: bool,
+    /// Whether seconds have rows of their own, in place of folded frames.
+    timeline: bool,
+    bars: timeline::Bars,
     files: Vec<String>,
     clock: Clock,
     folds: Folds,
@@ -47,11 +51,20 @@ impl Writer {
             style,
             shown,
             frames,
+            timeline: false,
+            bars: timeline::Bars::default(),
             files,
             clock: Clock::default(),
             folds: Folds::default(),
             begun: false,
         }
+    }
+
+    /// The same where records of the event `timeline` come: they stand in place of folded frames.
+    #[must_use]
+    pub const fn with_timeline(mut self, timeline: bool) -> Self {
+        self.timeline = timeline;
+        self
     }
 
     /// Appends the line that says what is inspected.
@@ -76,6 +89,9 @@ impl Writer {
                 return;
             }
             if let Some(frame) = fold::frame(record, message) {
+                if self.timeline {
+                    return;
+                }
                 for fold in self.folds.add(record, frame) {
                     self.fold(out, &fold);
                 }
@@ -114,7 +130,9 @@ impl Writer {
     fn row(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
         self.head(out);
         if let Event::Summary(summary) = record.event {
-            summary::push(out, record.connection.unwrap_or(0), summary, self.style);
+            let connection = record.connection.unwrap_or(0);
+            self.bars.end(connection);
+            summary::push(out, connection, summary, self.style);
             return;
         }
         let paint = match &record.event {
@@ -123,15 +141,26 @@ impl Writer {
             Event::Message(message) if message.malformed.is_some() => Paint::Error,
             _ => Paint::of(record.direction),
         };
-        let mut text = words::of(record);
+        let mut text = match &record.event {
+            Event::Timeline(second) => self.bars.text(record, second),
+            _ => words::of(record),
+        };
         if let Some(file) = record.place.file.and_then(|file| self.files.get(file as usize))
             && matches!(record.event, Event::Opened(_) | Event::Finding(_))
         {
             text.push_str(" in ");
             escape::push_escaped(&mut text, file);
         }
+        // A second is shown where it began.
+        let at = match &record.event {
+            Event::Timeline(second) => record.place.at.map(|at| {
+                let since = record.elapsed.zip(second.start).map_or(0, |(now, start)| now - start);
+                at.saturating_sub(since)
+            }),
+            _ => record.place.at,
+        };
         let row = Row {
-            at: record.place.at,
+            at,
             direction: record.direction,
             connection: record.connection,
             kind: words::kind(record),

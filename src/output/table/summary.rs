@@ -248,7 +248,7 @@ fn push_tracks(out: &mut Vec<u8>, tracks: &[Track], style: Style) {
             format_of(track),
             track.messages.to_string(),
             words::size(track.bytes),
-            track.bitrate().map(bitrate).unwrap_or_default(),
+            track.bitrate().map(words::bitrate).unwrap_or_default(),
             format!("{} to {}", track.first_timestamp, track.last_timestamp),
             keyframes(track),
         ]);
@@ -296,10 +296,6 @@ fn format_of(track: &Track) -> String {
     parts.extend(track.sample_rate.map(|rate| format!("{rate} Hz")));
     parts.extend(track.channels.map(|channels| format!("{channels} ch")));
     parts.join(" ")
-}
-
-fn bitrate(bits: f64) -> String {
-    if bits >= 1e6 { format!("{:.2} Mb/s", bits / 1e6) } else { format!("{:.1} kb/s", bits / 1e3) }
 }
 
 fn keyframes(track: &Track) -> String {

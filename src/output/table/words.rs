@@ -26,6 +26,7 @@ pub(super) const fn kind(record: &Record<'_>) -> &'static str {
         Event::Closed(_) => "close",
         Event::Rewritten(_) => "rewritten",
         Event::Summary(_) => "summary",
+        Event::Timeline(second) => second.media.as_str(),
         Event::Message(message) => match message.kind {
             Kind::Audio => "audio",
             Kind::Video => "video",
@@ -144,7 +145,8 @@ pub(super) fn of(record: &Record<'_>) -> String {
         Event::Closed(closed) => {
             let _ = write!(text, "by {} ({})", closed.by.as_str(), closed.how.as_str());
         }
-        Event::Summary(_) => {}
+        // Rows of their own.
+        Event::Summary(_) | Event::Timeline(_) => {}
     }
     text
 }
@@ -571,6 +573,11 @@ pub(super) fn size(bytes: u64) -> String {
         1_000_000..1_000_000_000 => format!("{:.1} MB", number / 1e6),
         _ => format!("{:.2} GB", number / 1e9),
     }
+}
+
+/// A bitrate as people read it.
+pub(super) fn bitrate(bits: f64) -> String {
+    if bits >= 1e6 { format!("{:.2} Mb/s", bits / 1e6) } else { format!("{:.1} kb/s", bits / 1e3) }
 }
 
 fn audio(text: &mut String, audio: &Audio, length: u32) {
