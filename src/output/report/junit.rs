@@ -39,7 +39,7 @@ impl Writer {
             }
             Event::Finding(finding) if record.connection.is_none() => {
                 let listed = [alone(record, finding)];
-                self.cases(out, "input", "rtmpctl.input", "", &listed);
+                self.cases(out, "input", &class("input"), "", &listed);
             }
             _ => {}
         }
@@ -66,7 +66,7 @@ impl Writer {
         let time = summary.duration.map_or_else(String::new, |nanoseconds| {
             format!("{:.3}", nanoseconds.max(0) as f64 / 1e9)
         });
-        let class = format!("rtmpctl.connection-{connection}");
+        let class = class(&format!("connection-{connection}"));
         self.cases(out, &name, &class, &time, &summary.findings_list);
     }
 
@@ -113,6 +113,11 @@ impl Writer {
         text.push_str("  </testsuite>\n");
         out.extend_from_slice(text.as_bytes());
     }
+}
+
+/// What cases are grouped by.
+fn class(of: &str) -> String {
+    format!("rtmpctl.{of}")
 }
 
 fn attribute(out: &mut String, name: &str, value: &str) {
