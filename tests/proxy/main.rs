@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that is surprised has to fail")]
 
+mod changed;
+#[path = "../common/mod.rs"]
+mod common;
 mod plain;
+#[cfg(all(unix, feature = "cli"))]
+mod program;
 mod rig;
 mod secure;
 mod upstream;

@@ -1,6 +1,7 @@
 //! Both sides of a connection, and the two directions between them, driven to their end in one task.
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -138,7 +139,7 @@ impl Pair {
             let stalled = self.ways[index].works.as_ref().is_some_and(|works| works.is_stalled());
             if stalled && self.ways[1 - index].ended.is_some() {
                 // Nothing would ever get through any more.
-                self.ways[index].give_up();
+                self.ways[index].give_up(ErrorKind::BrokenPipe);
             }
             if !self.ways[index].is_drained() || self.ways[index].is_over() {
                 continue;
@@ -197,7 +198,7 @@ impl Pair {
         // Nobody is there any more for what the receiver sends.
         let back = &mut self.ways[1 - index];
         if !back.is_over() {
-            back.give_up();
+            back.give_up(ErrorKind::ConnectionReset);
         }
         let grace = if self.ways[index].forwarded > 0 { GRACE } else { Duration::ZERO };
         let due = *self.resets.get_or_insert(now + grace);

@@ -38,6 +38,9 @@ pub(super) struct Change {
     pub(super) after: String,
 }
 
+/// A payload with its values replaced, and which were.
+type Rewritten = (Vec<u8>, Vec<Change>);
+
 /// Calls whose first argument is the name of a stream.
 const NAMED: [&str; 5] = ["releaseStream", "FCPublish", "publish", "FCUnpublish", "play"];
 
@@ -63,7 +66,7 @@ impl Rewrite {
         type_id: u8,
         payload: &[u8],
         limits: &Limits,
-    ) -> Result<Option<(Vec<u8>, Vec<Change>)>, &'static str> {
+    ) -> Result<Option<Rewritten>, &'static str> {
         let (body, fault) = message::decode(type_id, payload, payload.len() as u32, limits);
         let Body::Command(mut command) = body else { return Ok(None) };
         let named = NAMED.into_iter().find(|name| *name == command.name());

@@ -283,10 +283,9 @@ impl Way {
         self.blocked_since = None;
     }
 
-    /// Nothing more is handed on: the receiver was reset.
-    pub(super) fn give_up(&mut self) {
-        let error = io::Error::from(io::ErrorKind::ConnectionReset);
-        self.lose(&error);
+    /// Nothing more is handed on: the receiver was reset, or has closed.
+    pub(super) fn give_up(&mut self, how: io::ErrorKind) {
+        self.lose(&how.into());
     }
 
     /// The receiver takes nothing.

@@ -37,7 +37,8 @@ fn edited(
         _ => Wish::Pass,
     };
     for part in bytes.chunks(cut) {
-        failed = failed.or(editor.feed(part, &mut hand, &mut out).err());
+        let error = editor.feed(part, &mut hand, &mut out).err();
+        failed = failed.or(error);
     }
     editor.end(&mut out);
     assert_eq!(editor.held(), 0);

@@ -1,0 +1,270 @@
+//! The program itself: what it prints, how it ends, and that a recording of what it saw says the same again.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common::{Scratch, parse};
+use crate::rig::{Cut, DEADLINE, Upstream, exchange, peer, read_exact};
+
+/// `rtmpctl proxy`, which is ended with the test.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Program {
+    /// Starts it on a free port, and waits until it listens.
+    fn start(arguments: &[&str], dir: &Path) -> Self {
+        let out = std::fs::File::create(dir.join("out")).unwrap();
+        Self::onto(arguments, out.into())
+    }
+
+    fn onto(arguments: &[&str], out: Stdio) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
+            .args(["proxy", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it ends: {said:?}")).unwrap();
+            let address = line
+                .strip_prefix("rtmpctl: listening on ")
+                .map(|rest| rest.split(' ').next().unwrap().parse().unwrap());
+            said.push(line);
+            if let Some(address) = address {
+                break address;
+            }
+        };
+        let said = Arc::new(Mutex::new(said));
+        let more = Arc::clone(&said);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| more.lock().unwrap().push(line));
+        });
+        Self { child, address, said }
+    }
+
+    fn connect(&self) -> TcpStream {
+        peer(TcpStream::connect(self.address).unwrap())
+    }
+
+    /// Whether it says that on standard error, now or soon.
+    fn says(&self, what: &str) -> bool {
+        let begin = Instant::now();
+        loop {
+            if self.said.lock().unwrap().iter().any(|line| line.contains(what)) {
+                return true;
+            }
+            if begin.elapsed() > DEADLINE {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(done.unwrap().success());
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begin.elapsed() < DEADLINE, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(dir: &Path) -> Vec<Value> {
+    parse(&std::fs::read_to_string(dir.join("out")).unwrap())
+}
+
+fn url(upstream: &Upstream) -> String {
+    format!("rtmp://{}", upstream.address())
+}
+
+fn raw(direction: &str) -> Vec<u8> {
+    let path = format!("{}/testdata/quickstart-{direction}.raw", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
+}
+
+/// What is the same however it was captured: all but times and packets, and what only a proxy knows.
+fn bare(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(object) => {
+            for key in ["time", "elapsed", "frame", "duration", "at", "took", "proxy"] {
+                object.shift_remove(key);
+            }
+            object.values_mut().for_each(|value| *value = bare(value.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| *value = bare(value.take())),
+        _ => {}
+    }
+    value
+}
+
+#[test]
+fn what_is_seen_live_and_what_its_recording_is_decoded_to_are_the_same() {
+    let scratch = Scratch::new("proxy-agree");
+    let dir = scratch.path();
+    let recording = dir.join("session.pcapng");
+    let recording = recording.to_str().unwrap();
+    let upstream = Upstream::new();
+    let url = url(&upstream);
+    let arguments = ["-f", "json", "--chunks", "--show-keys", "--write-pcapng", recording, &url];
+    let mut program = Program::start(&arguments, dir);
+    for cut in Cut::ALL {
+        let client = program.connect();
+        exchange(client, upstream.accept(), cut, &raw("c2s"), &raw("s2c"));
+    }
+    program.signal("-INT");
+    assert!(program.ended().success());
+    let live: Vec<Value> = lines(dir).into_iter().skip(1).map(bare).collect();
+    let decoded = Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
+        .args(["decode", "-f", "json", "--chunks", "--show-keys", recording])
+        .output()
+        .unwrap();
+    let decoded = parse(&String::from_utf8(decoded.stdout).unwrap());
+    let decoded: Vec<Value> = decoded.into_iter().skip(1).map(bare).collect();
+    assert!(live.len() > 200, "{}", live.len());
+    for (live, decoded) in live.iter().zip(&decoded) {
+        assert_eq!(live, decoded);
+    }
+    assert_eq!(live.len(), decoded.len());
+}
+
+#[test]
+fn an_interrupt_in_the_middle_of_a_stream_ends_it_with_every_record_whole() {
+    let scratch = Scratch::new("proxy-interrupt");
+    for signal in ["-INT", "-TERM"] {
+        let upstream = Upstream::new();
+        let mut program = Program::start(&["-f", "json", &url(&upstream)], scratch.path());
+        let mut client = program.connect();
+        let mut server = upstream.accept();
+        let up = raw("c2s");
+        client.write_all(&up).unwrap();
+        read_exact(&mut server, up.len());
+        server.write_all(b"\x03").unwrap();
+        read_exact(&mut client, 1);
+        let begin = Instant::now();
+        program.signal(signal);
+        assert_eq!(program.ended().code(), Some(0));
+        assert!(begin.elapsed() < Duration::from_secs(3));
+        let lines = lines(scratch.path());
+        let [.., closed, summary] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((&closed["by"], &closed["how"]), (&"rtmpctl".into(), &"end".into()));
+        assert_eq!(summary["bytes"]["c2s"], up.len());
+        assert_eq!(summary["proxy"]["forwarded"]["c2s"], up.len());
+        assert!(summary["proxy"]["upstream"]["connect_time"].as_f64().unwrap() >= 0.0);
+    }
+}
+
+#[test]
+fn forwarding_does_not_wait_for_an_output_that_nobody_reads() {
+    let upstream = Upstream::new();
+    let mut program = Program::onto(&["-f", "json", "--chunks", &url(&upstream)], Stdio::piped());
+    // More records than wait anywhere, each of a byte of payload.
+    let mut up = vec![3; 3073];
+    up.extend([[4, 0, 0, 0, 0, 0, 1, 18, 1, 0, 0, 0, 5]].repeat(60_000).concat());
+    let begin = Instant::now();
+    let (got, _) = exchange(program.connect(), upstream.accept(), Cut::Whole, &up, b"");
+    assert!(got == up && begin.elapsed() < DEADLINE);
+    let (got, _) = exchange(program.connect(), upstream.accept(), Cut::Whole, &up, b"");
+    assert!(got == up);
+    // What was dropped is said once it is read, and numbers are left out for it.
+    let mut out = program.child.stdout.take().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).unwrap();
+        text
+    });
+    program.signal("-INT");
+    assert!(program.ended().success());
+    let lines = parse(&reading.join().unwrap());
+    let dropped: u64 = lines.iter().filter_map(|line| line["records"].as_u64()).sum();
+    assert!(dropped > 0, "nothing was dropped of {} records", lines.len());
+    let last = lines.last().unwrap()["seq"].as_u64().unwrap();
+    assert_eq!(last + 1, lines.len() as u64 + dropped);
+}
+
+#[test]
+fn keys_are_masked_before_and_after_they_are_rewritten() {
+    let scratch = Scratch::new("proxy-masked");
+    let upstream = Upstream::new();
+    let key = "fresh_0123456789abcdef";
+    let url = format!("{}/app2/{key}", url(&upstream));
+    for format in ["json", "table"] {
+        let mut program =
+            Program::start(&["-f", format, "--once", "--rewrite", &url], scratch.path());
+        let up = raw("c2s");
+        let (got, _) = exchange(program.connect(), upstream.accept(), Cut::Whole, &up, &raw("s2c"));
+        assert!(memchr::memmem::find(&got, key.as_bytes()).is_some());
+        assert_eq!(program.ended().code(), Some(0));
+        let said = program.said.lock().unwrap().join("\n");
+        assert!(!said.contains(key), "{said}");
+        let text = std::fs::read_to_string(scratch.path().join("out")).unwrap();
+        assert!(text.contains("rewritten") && text.contains("fresh…ef"), "{text}");
+        assert!(!text.contains(key));
+        let old = "live_s3cr3tk3y";
+        assert!(!text.contains(old), "{text}");
+    }
+}
+
+#[test]
+fn what_it_cannot_do_is_said_and_is_wrong_usage() {
+    let run = |arguments: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
+            .arg("proxy")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let upstream = Upstream::new();
+    let taken = upstream.address().to_string();
+    for (arguments, said) in [
+        (&["rtmp://127.0.0.1:19350", "--listen", "127.0.0.1:19350"][..], "listens itself"),
+        (&["rtmp://h", "--listen", &taken], "cannot listen on"),
+        (&["rtmp://h", "--listen", "nonsense:x"], "no address to listen on"),
+        (&["rtmps://h", "--ca", "/nonexistent"], "cannot read certificates"),
+        (&["http://h"], "no URL of RTMP"),
+        (&["--rate", "x", "rtmp://h"], "rate in bits"),
+        (&[], "UPSTREAM"),
+    ] {
+        let (code, text) = run(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn insecurity_is_said_at_each_run() {
+    let scratch = Scratch::new("proxy-insecure");
+    let mut program = Program::start(&["--insecure", "rtmps://127.0.0.1:9"], scratch.path());
+    assert!(program.says("is not checked (--insecure)"));
+    program.signal("-INT");
+    assert!(program.ended().success());
+}
