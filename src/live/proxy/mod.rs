@@ -8,6 +8,7 @@
 mod arrival;
 mod fate;
 mod faults;
+mod loops;
 mod pair;
 mod reach;
 mod rewrite;
@@ -31,6 +32,7 @@ use crate::inspect::{CloseKind, ClosedBy, Finding, Proxied, Sides, Transport, Up
 use crate::proto::Direction;
 use crate::proto::proxy::{Header, Source, Version};
 use fate::Looks;
+use loops::{Loops, Open};
 use pair::Pair;
 use reach::{Address, Attempt, Failed};
 use works::Works;
@@ -100,6 +102,7 @@ struct Shared {
     faults: [Faults; 2],
     seed: u64,
     looks: Looks,
+    loops: Loops,
 }
 
 /// A connection whose both sides are there.
@@ -108,6 +111,8 @@ struct Joined {
     tap: Tap,
     upstream: Upstream,
     at: i64,
+    /// Its place among those that are open.
+    open: Open,
 }
 
 /// How long a server may leave TLS unanswered before that is said.
@@ -127,7 +132,7 @@ impl Proxy {
         };
         let Options { target, patience, accept_header, send_header, faults, seed, .. } = options;
         let rewrite = (!options.rewrite.is_nothing()).then(|| Rc::new(options.rewrite));
-        let looks = Looks::default();
+        let (looks, loops) = (Looks::default(), Loops::default());
         Ok(Self(Rc::new(Shared {
             common,
             target,
@@ -139,6 +144,7 @@ impl Proxy {
             faults,
             seed,
             looks,
+            loops,
         })))
     }
 
@@ -186,6 +192,15 @@ impl Shared {
         let Incoming { tcp, client, server, at } = incoming;
         let own = tcp.local_addr().unwrap_or(server);
         let open = |transport| self.common.taps.open(at, client, server, transport);
+        let Some(mut ends) = self.loops.enter(tcp.peer_addr().unwrap_or(client)) else {
+            refuse(
+                open(Transport::Rtmp),
+                reach::comes_back(own),
+                ClosedBy::Rtmpctl,
+                CloseKind::End,
+            );
+            return None;
+        };
         let Some((address, name)) = self.destination(&tcp) else {
             let finding = arrival::not_redirected(own);
             refuse(open(Transport::Rtmp), finding, ClosedBy::Rtmpctl, CloseKind::End);
@@ -216,7 +231,14 @@ impl Shared {
                     }
                 },
                 made = &mut reaching, if reached.is_none() => match made {
-                    Ok(made) => reached = Some(made),
+                    Ok((stream, upstream)) => {
+                        if !upstream.local.is_none_or(|local| ends.reach(local)) {
+                            let tap = met.map_or_else(|| open(Transport::Rtmp), |(tap, _)| tap);
+                            refuse(tap, reach::comes_back(own), ClosedBy::Rtmpctl, CloseKind::End);
+                            return None;
+                        }
+                        reached = Some((stream, upstream));
+                    }
                     Err(Failed { finding, by, how }) => {
                         let Some((tap, client)) = met else {
                             refuse(open(Transport::Rtmp), finding, by, how);
@@ -239,7 +261,8 @@ impl Shared {
             }
             match (met, reached) {
                 (Some((tap, client)), Some((server, upstream))) => {
-                    return Some(Joined { streams: [client, server], tap, upstream, at });
+                    let streams = [client, server];
+                    return Some(Joined { streams, tap, upstream, at, open: ends });
                 }
                 parts => (met, reached) = parts,
             }

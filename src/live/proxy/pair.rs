@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Joined;
 use super::fate::{self, Looks};
+use super::loops::Open;
 use super::way::{Progress, Way};
 use super::works::Works;
 use crate::inspect::{CloseKind, ClosedBy, Finding, Proxied, Severity, SideEnd, Sides, Upstream};
@@ -40,6 +41,7 @@ pub(super) struct Pair {
     lingers: Option<Instant>,
     told: bool,
     looks: Looks,
+    _open: Open,
 }
 
 /// How long a side that still sends is heard out, after the other has closed.
@@ -54,7 +56,7 @@ impl Pair {
         works: [Option<Box<Works>>; 2],
         looks: Looks,
     ) -> Self {
-        let Joined { streams, tap, upstream, at } = joined;
+        let Joined { streams, tap, upstream, at, open } = joined;
         let [c2s, s2c] = works;
         let idle = common.idle.is_some();
         Self {
@@ -76,6 +78,7 @@ impl Pair {
             lingers: None,
             told: false,
             looks,
+            _open: open,
         }
     }
 

@@ -180,6 +180,14 @@ pub(super) fn slow_tls(name: &str, time: Duration) -> Finding {
     Finding::new("proxy.slow-tls", Severity::Warning, text)
 }
 
+/// What is said of a connection that this program made itself.
+pub(super) fn comes_back(own: SocketAddr) -> Finding {
+    let text = format!(
+        "the connection would be handed on to {own}, where this program listens itself, over and over; it is closed"
+    );
+    Finding::new("proxy.unreached", Severity::Error, text)
+}
+
 /// Whether a connection to `address` would come in where this program listens.
 pub fn is_own(address: SocketAddr, own: SocketAddr) -> bool {
     let ip = own.ip();
