@@ -4,7 +4,7 @@
 //! All sockets and the inspection are on one thread; what is printed goes to another, which alone waits for whoever
 //! reads it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::process::ExitCode;
@@ -23,6 +23,7 @@ use super::pump::Pump;
 use super::settings::Settings;
 use super::{Failure, say};
 use crate::Limits;
+use crate::inspect::Traffic;
 use crate::live::tls::{self, Identity, KeyLogFile};
 use crate::live::{
     Common, Incoming, ReadBuffer, Taps, accept, bind, bind_redirected, most_connections,
@@ -95,8 +96,11 @@ where
     let source = [address.to_string()];
     let failed = move || tell_broken.notify_one();
     let pump = Pump::live(command, &source, shared, &settings, &limits, failed)?;
-    let outputs =
-        Rc::new(Outputs { pump: RefCell::new(pump), printed: Notify::new(), waits: Notify::new() });
+    let outputs = Rc::new(Outputs {
+        pump: RefCell::new(pump),
+        printed: Signal::default(),
+        waits: Signal::default(),
+    });
     let told = Rc::clone(&outputs);
     let common = Common {
         listens: address,
@@ -125,17 +129,15 @@ where
 
     let local = LocalSet::new();
     let closed = Rc::new(Notify::new());
-    let connections = accept_all(listener, address, most, &taps, serve, &closed);
+    local.spawn_local(accept_all(listener, address, most, taps.clone(), serve, Rc::clone(&closed)));
+    local.spawn_local(Rc::clone(&outputs).write());
+    local.spawn_local(Rc::clone(&outputs).tick(taps.clone()));
     runtime.block_on(local.run_until(async {
         tokio::select! {
-            biased;
             () = stop.wait() => {}
             () = broken.notified() => {}
             () = closed.notified(), if live.once => {}
             () = after(live.duration) => {}
-            () = outputs.write() => {}
-            () = outputs.tick(&taps) => {}
-            () = connections => {}
         }
     }));
     // Connections that are still open are told of as closed when what serves them is dropped.
@@ -154,9 +156,9 @@ async fn accept_all<S, F>(
     listener: TcpListener,
     address: SocketAddr,
     most: usize,
-    taps: &Taps,
+    taps: Taps,
     serve: Rc<S>,
-    closed: &Rc<Notify>,
+    closed: Rc<Notify>,
 ) where
     S: Fn(Incoming) -> F + 'static,
     F: Future<Output = bool> + 'static,
@@ -164,7 +166,7 @@ async fn accept_all<S, F>(
     let each = |tcp: tokio::net::TcpStream, client, permit| {
         let server = tcp.local_addr().unwrap_or(address);
         let incoming = Incoming { tcp, client, server, at: taps.now() };
-        let (serve, closed) = (Rc::clone(&serve), Rc::clone(closed));
+        let (serve, closed) = (Rc::clone(&serve), Rc::clone(&closed));
         // Nobody waits for it: it tells of its end itself.
         drop(spawn_local(async move {
             let counts = serve(incoming).await;
@@ -188,9 +190,30 @@ async fn after(duration: Option<Duration>) {
 struct Outputs {
     pump: RefCell<Pump>,
     /// Something is printed and not written.
-    printed: Notify,
+    printed: Signal,
     /// Something waits for time to pass.
-    waits: Notify,
+    waits: Signal,
+}
+
+/// Wakes one task of the same thread, once until it has seen it: giving it again costs nothing.
+#[derive(Default)]
+struct Signal {
+    given: Cell<bool>,
+    notify: Notify,
+}
+
+impl Signal {
+    #[inline]
+    fn give(&self) {
+        if !self.given.replace(true) {
+            self.notify.notify_one();
+        }
+    }
+
+    async fn wait(&self) {
+        self.notify.notified().await;
+        self.given.set(false);
+    }
 }
 
 /// Printed records wait at most this long for others to be written with: not seen by people, and system calls enough to
@@ -199,22 +222,22 @@ const LINGER: Duration = Duration::from_millis(5);
 
 impl Outputs {
     #[inline]
-    fn traffic(&self, traffic: &crate::inspect::Traffic<'_>) {
+    fn traffic(&self, traffic: &Traffic<'_>) {
         let mut pump = self.pump.borrow_mut();
         pump.traffic(traffic);
         if pump.has_output() {
-            self.printed.notify_one();
+            self.printed.give();
         }
         if pump.awaits_tick() {
-            self.waits.notify_one();
+            self.waits.give();
         }
     }
 
     /// Writes what is printed: at once after a pause, else together with what comes soon after.
-    async fn write(&self) {
+    async fn write(self: Rc<Self>) {
         let mut written = Instant::now();
         loop {
-            self.printed.notified().await;
+            self.printed.wait().await;
             if written.elapsed() < LINGER {
                 sleep_until(written + LINGER).await;
             }
@@ -224,17 +247,15 @@ impl Outputs {
     }
 
     /// Lets time pass for what is folded or dropped, as long as anything is.
-    async fn tick(&self, taps: &Taps) {
+    async fn tick(self: Rc<Self>, taps: Taps) {
         loop {
-            self.waits.notified().await;
-            loop {
-                sleep(until_next_second(taps.now())).await;
-                let mut pump = self.pump.borrow_mut();
-                pump.tick(taps.now());
-                pump.flush();
-                if !pump.awaits_tick() {
-                    break;
-                }
+            self.waits.wait().await;
+            sleep(until_next_second(taps.now())).await;
+            let mut pump = self.pump.borrow_mut();
+            pump.tick(taps.now());
+            pump.flush();
+            if pump.awaits_tick() {
+                self.waits.give();
             }
         }
     }

@@ -38,6 +38,11 @@ impl Outlet {
         Ok(Self::Queued(Queued { queue, most, dropping: false, dropped: 0 }))
     }
 
+    /// Whether it is that of live traffic, which does not wait.
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self, Self::Queued(_))
+    }
+
     /// Whether the next record is to be dropped, where `unwritten` bytes are on their way here; it is then counted.
     #[inline]
     pub(super) fn drops(&mut self, unwritten: usize) -> bool {

@@ -113,6 +113,9 @@ impl Pump {
                 let style = table::Style { color: settings.color, width: settings.width };
                 let mut writer = table::Writer::new(style, settings.shown, settings.frames, files)
                     .with_timeline(settings.options.timeline);
+                if outlet.is_live() {
+                    writer = writer.live();
+                }
                 writer.start(&mut buffer, command, source);
                 Printer::Table(Box::new(writer))
             }

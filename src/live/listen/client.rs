@@ -25,6 +25,8 @@ pub(super) struct Client {
     deadline: Deadline,
     /// Whether the client was asked to connect again.
     asked: bool,
+    /// Whether nothing is due any more, until the connection is to be closed.
+    settled: bool,
     /// Until when a client that is closed may still send, and whether it was told so.
     lingers: Option<Instant>,
     /// Who closed first, where the end is only waited for.
@@ -44,6 +46,7 @@ impl Client {
             half: Half::new(host, tap, began),
             deadline: Deadline::default(),
             asked: false,
+            settled: false,
             lingers: None,
             ended: None,
         }
@@ -161,8 +164,11 @@ impl Client {
     }
 
     /// When the client has to have done what it owes, at the latest.
-    fn due(&self) -> Option<Instant> {
+    fn due(&mut self) -> Option<Instant> {
         let half = &self.half;
+        if self.settled && half.closing.is_none() {
+            return None;
+        }
         let host = &half.host;
         let patience = host.limits.handshake_time;
         let owes = if self.lingers.is_some() {
@@ -177,7 +183,9 @@ impl Client {
         let silent = host.common.idle.zip(half.heard).map(|(idle, heard)| heard + idle);
         let dropped = host.drop_after.map(|after| half.began + after);
         let asked = host.reconnect_after.filter(|_| self.may_ask()).map(|after| half.began + after);
-        [owes, silent, dropped, asked].into_iter().flatten().min()
+        let due = [owes, silent, dropped, asked].into_iter().flatten().min();
+        self.settled = due.is_none();
+        due
     }
 
     /// Whether the client may still be asked to connect again.

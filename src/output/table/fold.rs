@@ -1,9 +1,10 @@
 //! Frames of one track and second as one row.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::words;
-use crate::inspect::{Arrival, Codec, FlowId, Media, MessageRecord, Record};
+use crate::inspect::{Arrival, Codec, Event, FlowId, Media, MessageRecord, Record};
 use crate::proto::Direction;
 use crate::proto::message::{AudioPacketType, Body, FrameType, VideoPacketType};
 
@@ -35,7 +36,13 @@ pub(super) struct Fold {
     pub(super) key: Key,
     /// When the first came.
     pub(super) at: Arrival,
+    /// When the last came.
+    until: Arrival,
     second: i64,
+    /// Its place among all of the run.
+    number: u64,
+    /// When the track began, and with which timestamp.
+    began: (Arrival, u32),
     codec: Option<Codec>,
     frames: u32,
     keys: u32,
@@ -48,9 +55,22 @@ pub(super) struct Fold {
     aggregate: Option<u64>,
 }
 
-/// What is being folded, in order of appearance.
+/// What is being folded, by connection.
 #[derive(Debug, Default)]
-pub(super) struct Folds(Vec<Fold>);
+pub(super) struct Folds {
+    connections: HashMap<FlowId, Connection>,
+    /// How many there have been.
+    number: u64,
+    /// How many there are.
+    folding: usize,
+}
+
+/// What is being folded of one connection, in order of appearance, and where its tracks began.
+#[derive(Debug, Default)]
+struct Connection {
+    folds: Vec<Fold>,
+    began: Vec<(Key, (Arrival, u32))>,
+}
 
 /// The frame in a record, where it is an ordinary coded one: configuration, faults and damage get rows of their own.
 pub(super) fn frame(record: &Record<'_>, message: &MessageRecord<'_>) -> Option<Frame> {
@@ -105,33 +125,40 @@ pub(super) fn folds(message: &MessageRecord<'_>) -> bool {
         })
 }
 
+/// Connections whose tracks are remembered; beyond, those of which nothing is folded are forgotten.
+const MOST_CONNECTIONS: usize = 16_384;
+
 impl Folds {
     /// Adds a frame; gives the folds of its connection whose second is over.
     pub(super) fn add(&mut self, record: &Record<'_>, frame: Frame) -> Vec<Fold> {
-        let (Some(connection), Some(direction)) = (record.connection, record.direction) else {
+        let (Some(id), Some(direction)) = (record.connection, record.direction) else {
             return Vec::new();
         };
-        let key = Key {
-            connection,
-            direction,
-            message_stream_id: frame.message_stream_id,
-            media: frame.media,
-        };
+        let Frame { message_stream_id, media, .. } = frame;
+        let key = Key { connection: id, direction, message_stream_id, media };
         // Without a clock each track has only its own seconds.
         let clock = record.place.at.map(|at| at.div_euclid(1_000_000_000));
         let second = clock.unwrap_or_else(|| i64::from(frame.timestamp / 1000));
-        let over = self.take(|fold| {
-            fold.key.connection == connection
-                && fold.second != second
-                && (clock.is_some() || fold.key == key)
-        });
-        let fold = match self.0.iter_mut().position(|fold| fold.key == key) {
-            Some(index) => &mut self.0[index],
+        let Self { connections, number, folding } = self;
+        if connections.len() > MOST_CONNECTIONS && !connections.contains_key(&id) {
+            // Their ends are not shown, and so not known here.
+            connections.retain(|_, connection| !connection.folds.is_empty());
+        }
+        let connection = connections.entry(id).or_default();
+        let over =
+            connection.take(|fold| fold.second != second && (clock.is_some() || fold.key == key));
+        *folding -= over.len();
+        let fold = match connection.folds.iter_mut().position(|fold| fold.key == key) {
+            Some(index) => &mut connection.folds[index],
             None => {
-                self.0.push(Fold {
+                let began = connection.began(key, (record.place.at, frame.timestamp));
+                connection.folds.push(Fold {
                     key,
                     at: record.place.at,
+                    until: None,
                     second,
+                    number: *number,
+                    began,
                     codec: None,
                     frames: 0,
                     keys: 0,
@@ -142,8 +169,10 @@ impl Folds {
                     aggregates: 0,
                     aggregate: None,
                 });
-                let last = self.0.len() - 1;
-                &mut self.0[last]
+                *number += 1;
+                *folding += 1;
+                let last = connection.folds.len() - 1;
+                &mut connection.folds[last]
             }
         };
         fold.codec = fold.codec.or(frame.codec);
@@ -151,6 +180,7 @@ impl Folds {
         fold.keys += u32::from(frame.key);
         fold.bytes += u64::from(frame.bytes);
         fold.last = frame.timestamp;
+        fold.until = record.place.at;
         fold.uncertain |= frame.uncertain;
         if frame.aggregate.is_some() && frame.aggregate != fold.aggregate {
             fold.aggregate = frame.aggregate;
@@ -160,37 +190,69 @@ impl Folds {
     }
 
     /// A row of a connection that is no frame: what is folded of the connection goes before it.
-    pub(super) fn end(&mut self, connection: FlowId, _: &Record<'_>) -> Vec<Fold> {
-        self.take(|fold| fold.key.connection == connection)
+    pub(super) fn end(&mut self, id: FlowId, record: &Record<'_>) -> Vec<Fold> {
+        let Some(connection) = self.connections.get_mut(&id) else { return Vec::new() };
+        let over = std::mem::take(&mut connection.folds);
+        self.folding -= over.len();
+        if matches!(record.event, Event::Summary(_)) {
+            self.connections.remove(&id);
+        }
+        over
     }
 
     /// The folds whose second is over at `now`, where that is known.
     pub(super) fn end_before(&mut self, now: i64) -> Vec<Fold> {
         let second = now.div_euclid(1_000_000_000);
-        self.take(|fold| fold.at.is_some() && fold.second < second)
+        self.end_all_that(|fold| fold.at.is_some() && fold.second < second)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.folding == 0
     }
 
     pub(super) fn end_all(&mut self) -> Vec<Fold> {
-        std::mem::take(&mut self.0)
+        self.end_all_that(|_| true)
     }
 
-    fn take(&mut self, over: impl Fn(&Fold) -> bool) -> Vec<Fold> {
-        if !self.0.iter().any(&over) {
+    fn end_all_that(&mut self, over: impl Fn(&Fold) -> bool) -> Vec<Fold> {
+        if self.is_empty() {
             return Vec::new();
         }
-        let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(over);
-        self.0 = left;
-        taken
+        let connections = self.connections.values_mut();
+        let mut all: Vec<Fold> =
+            connections.flat_map(|connection| connection.take(&over)).collect();
+        all.sort_unstable_by_key(|fold| fold.number);
+        self.folding -= all.len();
+        all
+    }
+}
+
+impl Connection {
+    fn take(&mut self, over: impl Fn(&Fold) -> bool) -> Vec<Fold> {
+        if !self.folds.iter().any(&over) {
+            return Vec::new();
+        }
+        self.folds.extract_if(.., |fold| over(fold)).collect()
+    }
+
+    /// When a track began, which may be now.
+    fn began(&mut self, key: Key, now: (Arrival, u32)) -> (Arrival, u32) {
+        /// Tracks remembered; further ones begin anew with each row.
+        const MOST: usize = 32;
+        if let Some((_, began)) = self.began.iter().find(|(other, _)| *other == key) {
+            return *began;
+        }
+        if self.began.len() < MOST {
+            self.began.push((key, now));
+        }
+        now
     }
 }
 
 impl Fold {
-    /// `avc 30 frames, 1 key, 512.3 kB, ts 1000 to 1966`
-    pub(super) fn text(&self) -> String {
+    /// `avc 30 frames, 1 key, 512.3 kB  ts 1000 to 1966`, and of what is live the rate and how the timestamps keep up with
+    /// the clock: `avc 30 frames, 1 key, 4098 kb/s  ts 1000 to 1966  12 ms behind`.
+    pub(super) fn text(&self, live: bool) -> String {
         let mut text = match self.codec {
             Some(Codec::Audio(codec)) => codec.to_string(),
             Some(Codec::Video(codec)) => codec.to_string(),
@@ -202,7 +264,11 @@ impl Fold {
         if self.key.media == Media::Video {
             let _ = write!(text, ", {} key", self.keys);
         }
-        let _ = write!(text, ", {}", words::size(self.bytes));
+        let _ = match live {
+            // A fold is a second.
+            true => write!(text, ", {} kb/s", (self.bytes * 8 + 500) / 1000),
+            false => write!(text, ", {}", words::size(self.bytes)),
+        };
         let _ = write!(text, "  ts {}", self.first);
         if self.frames > 1 {
             let _ = write!(text, " to {}", self.last);
@@ -210,9 +276,24 @@ impl Fold {
         if self.uncertain {
             text.push('?');
         }
+        if live && let Some(ahead) = self.ahead() {
+            let _ = match ahead {
+                0 => write!(text, "  on time"),
+                1.. => write!(text, "  {ahead} ms ahead"),
+                _ => write!(text, "  {} ms behind", -ahead),
+            };
+        }
         if self.aggregates > 0 {
             let _ = write!(text, "  (in {})", words::plural(self.aggregates.into(), "aggregate"));
         }
         text
+    }
+
+    /// By how many milliseconds the timestamps have gained on the clock since the track began.
+    fn ahead(&self) -> Option<i64> {
+        let (began, timestamp) = self.began;
+        let passed = (self.until? - began?) / 1_000_000;
+        // Modulo 2^32, and the shorter way: timestamps may go back.
+        Some(i64::from(self.last.wrapping_sub(timestamp).cast_signed()) - passed)
     }
 }

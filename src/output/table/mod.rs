@@ -40,6 +40,7 @@ pub struct Writer {
     files: Vec<String>,
     clock: Clock,
     folds: Folds,
+    live: bool,
     begun: bool,
 }
 
@@ -56,6 +57,7 @@ impl Writer {
             files,
             clock: Clock::default(),
             folds: Folds::default(),
+            live: false,
             begun: false,
         }
     }
@@ -65,6 +67,12 @@ impl Writer {
     pub const fn with_timeline(mut self, timeline: bool) -> Self {
         self.timeline = timeline;
         self
+    }
+
+    /// The same for what happens now: rows of folded frames have the bit rate, and how timestamps keep up with the clock.
+    #[must_use]
+    pub fn live(self) -> Self {
+        Self { live: true, ..self }
     }
 
     /// Appends the line that says what is inspected.
@@ -177,7 +185,7 @@ impl Writer {
 
     fn fold(&mut self, out: &mut Vec<u8>, fold: &fold::Fold) {
         self.head(out);
-        let text = fold.text();
+        let text = fold.text(self.live);
         let row = Row {
             at: fold.at,
             direction: Some(fold.key.direction),
