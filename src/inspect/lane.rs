@@ -618,8 +618,10 @@ impl Lost {
             chunk_size: self.chunk_size_known.then_some(size),
             likely: Some(size),
             whole: self.reader.proven_whole(),
+            ended: last,
+            behind_hole: None,
         };
-        let found = resync::find(&self.buffer, &mut self.scan, &known, last, fuel, sizes);
+        let found = resync::find(&self.buffer, &mut self.scan, &known, fuel, sizes);
         if found.is_some() {
             return found;
         }

@@ -41,8 +41,8 @@ fn stream(chunk_size: u32, messages: u32) -> (Vec<u8>, Vec<usize>) {
     (out, begins)
 }
 
-fn find_all(bytes: &[u8], known: &Known<'_>, last: bool) -> Option<Found> {
-    find(bytes, &mut Scan::default(), known, last, &mut 10_000_000, &mut Vec::new())
+fn find_all(bytes: &[u8], known: &Known<'_>, ended: bool) -> Option<Found> {
+    find(bytes, &mut Scan::default(), &Known { ended, ..*known }, &mut 10_000_000, &mut Vec::new())
 }
 
 #[test]
@@ -51,7 +51,14 @@ fn from_any_byte_the_next_message_is_found_and_never_a_place_that_is_none() {
         let (bytes, begins) = stream(chunk_size, 60);
         for from in (begins[4]..begins[30]).step_by(61) {
             for known in [None, Some(chunk_size)] {
-                let known = Known { reader: None, chunk_size: known, likely: None, whole: 0 };
+                let known = Known {
+                    reader: None,
+                    chunk_size: known,
+                    likely: None,
+                    whole: 0,
+                    ended: true,
+                    behind_hole: None,
+                };
                 let window = &bytes[from..];
                 // Where nothing is split, only the end of the stream lets the chunk size be.
                 let last = chunk_size > 9200 && known.chunk_size.is_none();
@@ -78,7 +85,14 @@ fn noise_holds_no_place() {
         })
         .collect();
     for chunk_size in [None, Some(4096)] {
-        let known = Known { reader: None, chunk_size, likely: None, whole: 0 };
+        let known = Known {
+            reader: None,
+            chunk_size,
+            likely: None,
+            whole: 0,
+            ended: true,
+            behind_hole: None,
+        };
         assert_eq!(find_all(&bytes, &known, true), None);
     }
 }
@@ -120,13 +134,18 @@ fn a_message_that_inherits_its_length_is_found_by_how_others_were() {
     let mut input = &bytes[..begins[9]];
     while reader.next(&mut input).unwrap().is_some() {}
     assert_eq!(reader.stream(4).map(|stream| stream.length), Some(299));
-    let known =
-        Known { reader: Some(&reader), chunk_size: Some(4096), likely: Some(4096), whole: 0 };
+    let known = Known {
+        reader: Some(&reader),
+        chunk_size: Some(4096),
+        likely: Some(4096),
+        whole: 0,
+        ended: true,
+        behind_hole: None,
+    };
     for from in [begins[10] - 1, begins[10]] {
         let window = &bytes[from..];
         let mut scan = Scan::behind_hole();
-        let found =
-            find(window, &mut scan, &known, true, &mut 10_000_000, &mut Vec::new()).unwrap();
+        let found = find(window, &mut scan, &known, &mut 10_000_000, &mut Vec::new()).unwrap();
         assert_eq!(from + found.at, begins[10]);
         let inherited = found.trusted().iter().find(|inherited| inherited.chunk_stream_id == 4);
         assert_eq!(inherited.map(|inherited| inherited.length), Some(300));
@@ -134,7 +153,7 @@ fn a_message_that_inherits_its_length_is_found_by_how_others_were() {
     // Where nothing follows that would show where it ends, its length is nobody's guess.
     let window = &bytes[begins[10]..begins[10] + 200];
     assert_eq!(
-        find(window, &mut Scan::behind_hole(), &known, true, &mut 10_000_000, &mut Vec::new()),
+        find(window, &mut Scan::behind_hole(), &known, &mut 10_000_000, &mut Vec::new()),
         None
     );
 }
@@ -144,9 +163,18 @@ fn a_doubted_message_is_whole_where_no_chunk_could_end_inside_of_it() {
     let (bytes, begins) = sound(&[302, 299, 300]);
     let picture = begins[3];
     let mut reader = Reader::new(0, Keep::ALL, &Limits::default());
+    let mut input = &bytes[..picture];
+    while reader.next(&mut input).unwrap().is_some() {}
     let resume = Resume { offset: 0, chunk_size: 302, announced: false, proven: 302, trusted: &[] };
     reader.resume(&resume);
-    let known = Known { reader: Some(&reader), chunk_size: None, likely: Some(302), whole: 302 };
+    let known = Known {
+        reader: Some(&reader),
+        chunk_size: None,
+        likely: Some(302),
+        whole: 302,
+        ended: true,
+        behind_hole: None,
+    };
     let message = |marker: Option<usize>| {
         let mut message = bytes[picture..].to_vec();
         let body = message.len() - 502;
@@ -155,7 +183,7 @@ fn a_doubted_message_is_whole_where_no_chunk_could_end_inside_of_it() {
             message[body + at] = 0xc6;
         }
         let mut scan = Scan::new(0, true);
-        find(&message, &mut scan, &known, true, &mut 10_000_000, &mut Vec::new())
+        find(&message, &mut scan, &known, &mut 10_000_000, &mut Vec::new())
             .map(|found| found.proven)
     };
     assert_eq!(message(None), Some(502));
@@ -166,7 +194,111 @@ fn a_doubted_message_is_whole_where_no_chunk_could_end_inside_of_it() {
 #[test]
 fn a_single_acknowledgement_is_a_place_where_the_stream_ends_behind_it() {
     let bytes = [0x02, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 1, 0, 0];
-    let known = Known { reader: None, chunk_size: None, likely: None, whole: 0 };
+    let known = Known {
+        reader: None,
+        chunk_size: None,
+        likely: None,
+        whole: 0,
+        ended: true,
+        behind_hole: None,
+    };
     assert_eq!(find_all(&bytes, &known, false), None);
     assert!(matches!(find_all(&bytes, &known, true), Some(Found { at: 0, proven: 4, .. })));
+}
+
+/// A reader that has read metadata in chunks of 128 bytes, a picture, and metadata of the same length again, and the bytes
+/// of these messages with where they begin; then a picture that is longer by one such length.
+fn metadata() -> (Reader, Vec<u8>, Vec<usize>) {
+    let mut writer = Writer::new();
+    let (mut out, mut begins) = (Vec::new(), Vec::new());
+    let mut write = |chunk_stream_id, type_id, timestamp, head: &[u8], length: usize| {
+        let mut payload: Vec<u8> = (0..length).map(|i| (i * 91 + length) as u8 | 0x08).collect();
+        payload[..head.len()].copy_from_slice(head);
+        begins.push(out.len());
+        let message_stream_id = 1;
+        let payload = &payload;
+        let message = Outgoing { chunk_stream_id, message_stream_id, type_id, timestamp, payload };
+        writer.write(&message, &mut out);
+    };
+    for round in 0..4 {
+        write(4, 18, round * (1000 + round), b"\x02\0\x0a", 355);
+        write(6, 9, round * (1000 + round) + 5, b"\x27\x01\0\0\0", 700 + round as usize);
+    }
+    let mut reader = Reader::new(0, Keep::ALL, &Limits::default());
+    let mut input = &out[..begins[4]];
+    while reader.next(&mut input).unwrap().is_some() {}
+    (reader, out, begins)
+}
+
+fn found_behind_hole(reader: &Reader, bytes: &[u8]) -> Option<Found> {
+    let known = Known {
+        reader: Some(reader),
+        chunk_size: Some(128),
+        likely: Some(128),
+        whole: 0,
+        ended: true,
+        behind_hole: None,
+    };
+    find(bytes, &mut Scan::behind_hole(), &known, &mut 10_000_000, &mut Vec::new())
+}
+
+#[test]
+fn a_split_message_that_inherits_all_is_found_by_where_it_ends() {
+    let (reader, bytes, begins) = metadata();
+    let (begin, end) = (begins[4], begins[5]);
+    assert_eq!(bytes[begin], 0x84, "format 2");
+    // Alone between two holes, behind the end of another message, and before one.
+    for (from, to) in [(begin, end), (begin - 50, end), (begin, begins[6]), (begin - 50, begins[6])]
+    {
+        let found = found_behind_hole(&reader, &bytes[from..to]).unwrap();
+        assert_eq!(from + found.at, begin);
+        assert_eq!(found.trusted().first().map(|last| last.length), Some(355));
+    }
+    // Cut, it shows nothing.
+    for to in begin + 1..end {
+        assert_eq!(found_behind_hole(&reader, &bytes[begin..to]), None, "cut to {}", to - begin);
+    }
+}
+
+#[test]
+fn the_end_of_a_long_message_is_not_taken_for_a_shorter_one() {
+    let (reader, bytes, begins) = metadata();
+    // The last chunks of a picture: as many bytes as one of metadata has, where its length is what it is in such chunks.
+    let mut tail = bytes[begins[0] + 12..begins[1]].to_vec();
+    tail.insert(0, 0xc4);
+    for head in [[0x02, 0, 0x0a], [0x27, 1, 0], [0xff, 0xff, 0xff]] {
+        tail[1..4].copy_from_slice(&head);
+        assert_eq!(found_behind_hole(&reader, &tail), None);
+    }
+}
+
+#[test]
+fn a_whole_message_between_two_holes_is_found_and_a_longer_one_is_not() {
+    let lengths = [302, 299, 300, 300, 302, 299, 300, 302];
+    let (bytes, begins) = sound(&lengths);
+    let mut reader = Reader::new(0, Keep::ALL, &Limits::default());
+    let mut input = &bytes[..begins[4]];
+    while reader.next(&mut input).unwrap().is_some() {}
+    let found = |window: &[u8]| {
+        let known = Known {
+            reader: Some(&reader),
+            chunk_size: Some(4096),
+            likely: Some(4096),
+            whole: 0,
+            ended: true,
+            behind_hole: None,
+        };
+        find(window, &mut Scan::behind_hole(), &known, &mut 10_000_000, &mut Vec::new())
+    };
+    for pair in begins[4..].windows(2) {
+        let window = &bytes[pair[0]..pair[1]];
+        assert_eq!(found(window).map(|found| found.at), Some(0));
+        // A hole inside of it.
+        assert_eq!(found(&window[..window.len() - 4]), None);
+        if window[0] >> 6 >= 2 {
+            // Where a hole does not begin nor end with it, a shorter one looks the same.
+            assert_eq!(found(&bytes[pair[0] - 3..pair[1] - 1]), None);
+            assert_eq!(found(&bytes[pair[0] - 3..pair[1]]), None);
+        }
+    }
 }
