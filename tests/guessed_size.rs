@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use rtmpctl::Limits;
 use rtmpctl::inspect::{
-    CloseKind, ClosedBy, Event, Inspector, Opened, Options, Place, Traffic, Transport,
+    CloseKind, ClosedBy, Event, GapCause, Inspector, Opened, Options, Place, Traffic, Transport,
 };
 use rtmpctl::proto::Direction;
 use rtmpctl::proto::chunk::{Outgoing, Writer};
@@ -62,6 +62,16 @@ fn stream(chunk_size: usize) -> Vec<u8> {
 
 /// The undamaged messages of a client's bytes, by where they begin.
 fn messages(bytes: &[u8], from_start: bool) -> HashMap<u64, (u8, Vec<u8>)> {
+    let segments: Vec<&[u8]> = bytes.chunks(1448).collect();
+    messages_left(&segments, from_start, |_| true)
+}
+
+/// The same, where only some of its segments were captured.
+fn messages_left(
+    segments: &[&[u8]],
+    from_start: bool,
+    captured: impl Fn(usize) -> bool,
+) -> HashMap<u64, (u8, Vec<u8>)> {
     let options = Options { whole_media: true, ..Options::default() };
     let mut inspector = Inspector::new(options, Limits::default());
     let mut seen = HashMap::new();
@@ -82,8 +92,13 @@ fn messages(bytes: &[u8], from_start: bool) -> HashMap<u64, (u8, Vec<u8>)> {
     };
     feed(Traffic::Opened { flow: 1, place, opened });
     feed(Traffic::Bytes { flow: 1, place, direction, data: &handshake });
-    for data in bytes.chunks(1448) {
-        feed(Traffic::Bytes { flow: 1, place, direction, data });
+    for (index, &data) in segments.iter().enumerate() {
+        if captured(index) {
+            feed(Traffic::Bytes { flow: 1, place, direction, data });
+        } else {
+            let (length, cause) = (Some(data.len() as u64), GapCause::Lost);
+            feed(Traffic::Gap { flow: 1, place, direction, length, cause });
+        }
     }
     feed(Traffic::Closed { flow: 1, place, by: ClosedBy::Client, how: CloseKind::Fin });
     seen
@@ -109,5 +124,56 @@ fn from_the_middle_of_a_stream_of_any_chunk_size_every_message_is_true() {
         }
         println!("{chunk_size}: {told} of {there}");
         assert!(told * 100 >= there * 95, "{chunk_size}: {told} of {there}");
+    }
+}
+
+/// The bytes in segments that end where messages do, as those of senders do that write message by message.
+fn by_message<'b>(bytes: &'b [u8], begins: &[u64]) -> Vec<&'b [u8]> {
+    let ends = begins[1..].iter().map(|end| *end as usize).chain([bytes.len()]);
+    let mut segments = Vec::new();
+    for (begin, end) in begins.iter().map(|begin| *begin as usize).zip(ends) {
+        segments.extend(bytes[begin..end].chunks(1448));
+    }
+    segments
+}
+
+#[test]
+fn of_a_stream_whose_chunk_size_was_lost_every_message_between_holes_is_true() {
+    for chunk_size in [128, 500, 1000, 1400, 2000, 4000, 4096, 5000] {
+        let bytes = stream(chunk_size);
+        let truth = messages(&bytes, true);
+        let mut begins: Vec<u64> = truth.keys().copied().collect();
+        begins.sort_unstable();
+        let segments: [Vec<&[u8]>; 2] = [bytes.chunks(1448).collect(), by_message(&bytes, &begins)];
+        let (mut there, mut told) = (0, 0);
+        for segments in &segments {
+            for (n, first) in [(2, 0), (3, 0), (4, 0), (7, 0), (7, 3), (20, 0), (20, 7)] {
+                // The first segment has the announcement.
+                let captured = |index: usize| index > 0 && index % n != first;
+                let seen = messages_left(segments, true, captured);
+                for (start, message) in &seen {
+                    let what = || format!("{chunk_size}, {first} of each {n}: at {start}");
+                    assert!(truth.get(start) == Some(message), "{}", what());
+                }
+                told += seen.len();
+                let mut at = 0;
+                let mut whole = vec![];
+                for (index, segment) in segments.iter().enumerate() {
+                    whole.extend(std::iter::repeat_n(captured(index), segment.len()));
+                    at += segment.len();
+                }
+                assert_eq!(at, bytes.len());
+                let ends = begins[1..].iter().copied().chain([at as u64]);
+                there += begins
+                    .iter()
+                    .zip(ends)
+                    .filter(|(begin, end)| {
+                        whole[**begin as usize..*end as usize].iter().all(|&w| w)
+                    })
+                    .count();
+            }
+        }
+        println!("{chunk_size}: {told} of {there}");
+        assert!(told * 100 >= there * 90, "{chunk_size}: {told} of {there}");
     }
 }

@@ -191,6 +191,9 @@ pub struct Decoded {
     /// Bytes of each direction's stream, missing ones counted.
     pub ends: HashMap<(FlowId, Direction), u64>,
     pub findings: Vec<String>,
+    /// Where the header is that says a message's length and type, as [`score::truth`] finds it: its own, or an earlier
+    /// one of its chunk stream that it inherits from.
+    pub says: HashMap<(FlowId, Direction, u64), Span>,
 }
 
 /// Only what the decoding itself has to say: what is judged about sessions that were made up is of no interest.
