@@ -158,6 +158,26 @@ fn a_tail_that_begins_like_the_timestamp_is_payload_once_no_more_bytes_come() {
 }
 
 #[test]
+fn a_writer_with_headers_begins_no_message_with_format_3() {
+    let sent: Vec<_> = (0..4).map(|i| message(4, 8, i * 10, vec![1; 3])).collect();
+    for (mut writer, formats) in
+        [(Writer::new(), [0, 2, 3, 3]), (Writer::new().with_headers(), [0, 2, 2, 2])]
+    {
+        let bytes = write(&mut writer, &sent);
+        assert_eq!(read(&mut reader(), &[&bytes]).0, sent);
+        let mut reader = reader().with_chunks(true);
+        let mut found = Vec::new();
+        let mut input = &bytes[..];
+        while let Some(item) = reader.next(&mut input).unwrap() {
+            if let Item::Chunk(chunk) = item {
+                found.push(chunk.header.format);
+            }
+        }
+        assert_eq!(found, formats);
+    }
+}
+
+#[test]
 fn timestamps_wrap_at_2_to_the_32() {
     let sent: Vec<_> =
         (0..3u32).map(|i| message(4, 8, 0xffff_fff0u32.wrapping_add(i * 10), vec![1; 3])).collect();

@@ -31,6 +31,8 @@ pub struct Outgoing<'a> {
 pub struct Writer {
     chunk_size: u32,
     repeat_extended: bool,
+    /// Whether format 3 may begin a message.
+    begin_short: bool,
     streams: HashMap<u32, Last>,
 }
 
@@ -57,13 +59,26 @@ impl Writer {
     /// specification says.
     #[must_use]
     pub fn new() -> Self {
-        Self { chunk_size: DEFAULT_CHUNK_SIZE, repeat_extended: true, streams: HashMap::new() }
+        Self {
+            chunk_size: DEFAULT_CHUNK_SIZE,
+            repeat_extended: true,
+            begin_short: true,
+            streams: HashMap::new(),
+        }
     }
 
     /// The same writer in the other dialect: no extended timestamp on format 3.
     #[must_use]
     pub const fn without_repeated_extended(mut self) -> Self {
         self.repeat_extended = false;
+        self
+    }
+
+    /// The same writer with a header of format 0 to 2 before each message, which costs three bytes where format 3 would
+    /// do: some receivers take that for the rest of the message before.
+    #[must_use]
+    pub const fn with_headers(mut self) -> Self {
+        self.begin_short = false;
         self
     }
 
@@ -119,7 +134,7 @@ impl Writer {
         let format = match inherit {
             None => 0,
             Some(last) if last.type_id != message.type_id || last.length != length => 1,
-            Some(last) if last.delta != delta => 2,
+            Some(last) if last.delta != delta || !self.begin_short => 2,
             Some(_) => 3,
         };
         let time = delta.unwrap_or(message.timestamp);

@@ -4,7 +4,7 @@ use crate::proto::chunk::{Outgoing, Writer};
 use crate::proto::message::{Command, Control, Data, EventType, UserControl};
 
 /// Writes messages as chunks into a buffer, from which whoever has the socket takes them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Sender {
     writer: Writer,
     output: Vec<u8>,
@@ -19,17 +19,24 @@ pub struct Sender {
 /// The chunk stream of control messages (RTMP 1.0 §5.4).
 const CONTROL: u32 = 2;
 
+impl Default for Sender {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sender {
-    /// A sender with the default chunk size of 128 bytes.
+    /// A sender with the default chunk size of 128 bytes. It begins no message with a header of format 3, so that no
+    /// receiver takes one for the rest of another.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_writer(Writer::new().with_headers())
     }
 
     /// The same sender with another writer, before its first message.
     #[must_use]
     pub fn with_writer(writer: Writer) -> Self {
-        Self { writer, ..Self::default() }
+        Self { writer, output: Vec::new(), behind: None, gone: 0, before: 0 }
     }
 
     /// Sends a message as it is.
