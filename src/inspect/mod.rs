@@ -16,6 +16,7 @@ pub mod rules;
 mod session;
 mod steps;
 mod streams;
+mod sync;
 mod tally;
 pub(crate) mod target;
 mod timeline;

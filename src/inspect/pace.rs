@@ -51,7 +51,7 @@ impl Marks {
     pub(crate) const BACK: Self = Self(1 << 8);
     /// A coded frame at the time of the one before.
     pub(crate) const SAME: Self = Self(1 << 9);
-    /// A coded frame more than half a second behind the one before.
+    /// A coded frame more than 200 ms behind the one before.
     pub(crate) const LEAP: Self = Self(1 << 10);
     /// More than half a second earlier than what came before on other tracks.
     pub(crate) const LATE: Self = Self(1 << 11);
@@ -75,6 +75,8 @@ impl Marks {
     pub(crate) const DAMAGED: Self = Self(1 << 20);
     /// A second of the track is over with it: `past` of its pace says what was in it.
     pub(crate) const SECOND: Self = Self(1 << 21);
+    /// One of the track's first coded frames: what frames are made of is looked at there, and not in all of them.
+    pub(crate) const EARLY: Self = Self(1 << 22);
 
     /// Whether it has any of these.
     #[inline]
@@ -116,8 +118,13 @@ impl core::ops::BitOrAssign for Marks {
 
 /// Milliseconds behind the other tracks that stand out.
 pub(super) const LATE: i32 = 500;
-/// Milliseconds between frames that stand out.
-const LEAP: i32 = 500;
+/// Milliseconds between frames that stand out: the least that a profile can ask for. More than what a frame takes at the
+/// usual rates.
+const LEAP: i32 = 200;
+/// Milliseconds between frames that are a gap in what the summary says of a track.
+const GAP: i32 = 500;
+/// Frames of a track that are early: two seconds of most.
+pub(crate) const EARLY: u8 = 64;
 /// Bytes of a message that stand out.
 const BIG: u32 = 1 << 20;
 /// Nanoseconds of a window.
@@ -163,10 +170,25 @@ pub(crate) struct Pace {
     pub(crate) chunk_stream_id: u32,
     /// Whether a composition time other than 0 has been seen.
     pub(crate) reorders: bool,
+    /// The first composition time, milliseconds, and whether another one has been seen: frames are then not shown in the
+    /// order in which they come.
+    composed: Option<i32>,
+    pub(crate) varies: bool,
     /// The second that goes on.
     window: Window,
     /// The one before it.
     pub(crate) past: Window,
+    /// Coded frames so far, up to [`EARLY`].
+    pub(crate) early: u8,
+    /// Nanoseconds by which frames come sooner or later than their times say: a running mean of the last 16 or so, as RFC
+    /// 3550 §6.4.1 has it.
+    pub(crate) jitter: i64,
+    /// The most bits in one second.
+    pub(crate) peak: Option<f64>,
+    /// Steps of more than half a second.
+    pub(crate) gaps: u32,
+    /// The longest of them, milliseconds.
+    pub(crate) longest_gap: i32,
 }
 
 impl Pace {
@@ -203,6 +225,10 @@ impl Pace {
                 | Marks::CTS_FIRST.when(!std::mem::replace(&mut self.reorders, true));
         }
         if marks.has(Marks::CODED) {
+            if self.early < EARLY {
+                self.early += 1;
+                marks |= Marks::EARLY;
+            }
             match self.coded.replace(timestamp) {
                 Some(before) => {
                     let step = timestamp.wrapping_sub(before) as i32;
@@ -213,6 +239,12 @@ impl Pace {
                         marks |= Marks::BACK.when(step < 0)
                             | Marks::SAME.when(step == 0)
                             | Marks::LEAP.when(step > LEAP);
+                        self.gaps += u32::from(step > GAP);
+                        self.longest_gap = self.longest_gap.max(step);
+                    }
+                    if let Some((now, latest)) = at.zip(self.latest_at) {
+                        let late = (now - latest) - i64::from(step) * 1_000_000;
+                        self.jitter += (late.abs() - self.jitter) / 16;
                     }
                     marks |= Marks::HIGH.when((timestamp ^ before) >> 24 != 0);
                 }
@@ -229,6 +261,8 @@ impl Pace {
             };
             if took >= SECOND {
                 marks |= Marks::SECOND;
+                let rate = window.bytes as f64 * 8e9 / took as f64;
+                self.peak = Some(self.peak.map_or(rate, |peak| peak.max(rate)));
                 self.past = Window {
                     took,
                     covered: timestamp.wrapping_sub(window.timestamp) as i32,
@@ -243,6 +277,18 @@ impl Pace {
         }
         frame.marks = marks;
         frame
+    }
+}
+
+impl Pace {
+    /// Takes the composition time of a coded frame of pictures, milliseconds.
+    #[inline]
+    pub(super) fn composed(&mut self, frame: &mut Frame, time: Option<i32>) {
+        frame.composition_time = time;
+        if frame.marks.has(Marks::CODED) {
+            let time = time.unwrap_or(0);
+            self.varies |= *self.composed.get_or_insert(time) != time;
+        }
     }
 }
 

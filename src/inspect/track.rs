@@ -2,6 +2,7 @@
 
 use super::pace::{self, Frame, LATE, Marks, Pace};
 use super::record::{Codec, Interval, Media, Track};
+use super::sync::Sync;
 use crate::Limits;
 use crate::proto::Direction;
 use crate::proto::amf::Value;
@@ -34,6 +35,12 @@ pub(crate) struct Counter {
     pub(crate) track: Track,
     /// The pace of its frames.
     pub(crate) pace: Pace,
+    /// How far the sound is from the picture, of a track of pictures.
+    pub(crate) sync: Sync,
+    /// Frames per second as metadata said it.
+    declared_rate: Option<f64>,
+    /// Bytes of the length before each NAL unit, as the latest configuration record said it.
+    pub(crate) nal_length_size: Option<u8>,
     keyframe_at: Option<u64>,
     /// The sum of the intervals between key frames, seconds, and their number.
     intervals: (f64, u64),
@@ -88,7 +95,7 @@ impl Tracks {
                     counter.message(raw.timestamp, u64::from(raw.length));
                     counter.video(video, raw, raw.length as usize - video.data_length);
                     let mut frame = counter.pace.frame(raw, raw.length, marks, at);
-                    frame.composition_time = video.composition_time;
+                    counter.pace.composed(&mut frame, video.composition_time);
                     self.framed(frame, direction, raw);
                 }
             }
@@ -141,7 +148,7 @@ impl Tracks {
                         counter.video(&inner_video, raw, inner.data_offset);
                         let mut frame =
                             counter.pace.frame(raw, inner.data_length as u32, marks, at);
-                        frame.composition_time = inner.composition_time;
+                        counter.pace.composed(&mut frame, inner.composition_time);
                         self.framed(frame, direction, raw);
                         self.frames.push(self.frame);
                     }
@@ -163,7 +170,9 @@ impl Tracks {
         frame.track = self.last;
         let (stream, newest) = &mut self.newest[direction.index()];
         let behind = newest.wrapping_sub(raw.timestamp) as i32;
-        if *stream != raw.message_stream_id || behind < 0 {
+        // A track that goes back far begins anew, and the others will follow.
+        let anew = frame.marks.has(Marks::BACK) && frame.step < -LATE;
+        if *stream != raw.message_stream_id || behind < 0 || anew {
             (*stream, *newest) = (raw.message_stream_id, raw.timestamp);
         } else if frame.marks.has(Marks::CODED) {
             frame.behind = behind.unsigned_abs();
@@ -171,7 +180,26 @@ impl Tracks {
                 frame.marks |= Marks::LATE;
             }
         }
+        if frame.marks.has(Marks::SECOND) {
+            self.second(frame.track);
+        }
         self.frame = frame;
+    }
+
+    /// A second of a track is over: where it is the picture, the sound's distance from it is measured.
+    #[cold]
+    fn second(&mut self, index: usize) {
+        let Some(video) = self.counters.get(index) else { return };
+        if video.track.media != Media::Video {
+            return;
+        }
+        let key = Key { media: Media::Audio, track: 0, ..video.key() };
+        let audio = self.counters.iter().find(|counter| counter.key() == key);
+        let Some(audio) = audio else { return };
+        let sound = (audio.track.frames, audio.pace.coded);
+        if let (Some(video), (frames, Some(sound))) = (self.counters.get_mut(index), sound) {
+            video.sync.measure(frames, sound, video.pace.coded.unwrap_or(sound));
+        }
     }
 
     /// The tracks, in order of appearance.
@@ -277,6 +305,7 @@ impl Tracks {
             {
                 track.width = track.width.or_else(|| number("width").map(|n| n as u32));
                 track.height = track.height.or_else(|| number("height").map(|n| n as u32));
+                counter.declared_rate = number("framerate").or_else(|| number("videoframerate"));
             }
         }
     }
@@ -313,6 +342,9 @@ impl Counter {
                 keyframe_interval: None,
             },
             pace: Pace::default(),
+            sync: Sync::default(),
+            declared_rate: None,
+            nal_length_size: None,
             keyframe_at: None,
             intervals: (0.0, 0),
             described: None,
@@ -404,6 +436,7 @@ impl Counter {
         }
         if let Some(config) = video.config.as_deref() {
             let VideoConfig { profile, level, width, height, frame_rate, .. } = *config;
+            self.nal_length_size = config.nal_length_size;
             let track = &mut self.track;
             (track.profile, track.level, track.frame_rate) = (profile, level, frame_rate);
             (track.width, track.height) = (width.or(track.width), height.or(track.height));

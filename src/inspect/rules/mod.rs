@@ -14,10 +14,15 @@ mod calls;
 mod capture;
 mod carriers;
 mod chunking;
+mod codec_audio;
+mod codec_video;
 mod commands;
+mod composition;
 mod control;
+mod drift;
 mod extended;
 mod framing;
+mod gop;
 mod handshake;
 mod idle;
 pub(super) mod judge;
@@ -26,12 +31,16 @@ mod live;
 mod network;
 mod opening;
 mod profile;
+mod per_track;
 mod registry;
 mod settings;
 mod sizes;
 mod status;
+mod tags;
 #[cfg(test)]
 pub(crate) mod test_kit;
+mod timing;
+mod units;
 mod urls;
 
 pub use settings::{Settings, Thresholds};
@@ -126,6 +135,16 @@ registry::registry! {
         small: sizes::Small,
         split: sizes::Split,
         statuses: status::Statuses,
+        sound: codec_audio::Sound,
+        records: codec_video::Records,
+        unit_lengths: codec_video::Framing,
+        order: composition::Order,
+        together: drift::Together,
+        drift: drift::Drift,
+        intervals: gop::Intervals,
+        hollow: tags::Hollow,
+        steps: timing::Steps,
+        bounds: timing::Bounds,
         urls: urls::Urls,
         values: amf::Values,
     }

@@ -42,6 +42,17 @@ pub enum Format {
 }
 
 impl Format {
+    /// The name of a NAL unit's type; `None` for a number that has none, and for formats without NAL units.
+    #[must_use]
+    pub const fn unit_name(self, number: u8) -> Option<&'static str> {
+        match self {
+            Self::Avc => names::avc(number),
+            Self::Hevc => names::hevc(number),
+            Self::Vvc => names::vvc(number),
+            _ => None,
+        }
+    }
+
     /// All formats.
     pub const ALL: [Self; 10] = [
         Self::Avc,

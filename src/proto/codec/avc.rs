@@ -12,29 +12,61 @@ use crate::proto::fault::Fault;
 #[must_use]
 pub fn decode(record: &[u8]) -> (VideoConfig, Option<Fault>) {
     let mut config = VideoConfig::default();
-    let fault = walk(record, &mut config, &mut PictureTiming::default()).err();
+    let fault = walk(record, &mut config, &mut Details::default()).err();
     (config, fault)
 }
 
+/// Decodes a sequence parameter set, its NAL unit header included.
+#[must_use]
+pub fn decode_set(unit: &[u8]) -> (VideoConfig, Option<Fault>) {
+    let mut config = VideoConfig::default();
+    let fault = sequence_parameter_set(unit, &mut config, &mut Details::default()).err();
+    (config, fault)
+}
+
+/// The first sequence parameter set in a record, its NAL unit header included, where it is whole.
+#[must_use]
+pub fn first_set(record: &[u8]) -> Option<&[u8]> {
+    let &[1, _, _, _, _, sets, high, low, ..] = record else { return None };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    record.get(8..8 + length).filter(|set| sets & 0x1f > 0 && !set.is_empty())
+}
+
+/// What a parameter set says of the frames beside what is in [`VideoConfig`].
+#[derive(Debug, Default)]
+struct Details {
+    timing: PictureTiming,
+    slices: Option<SliceLayout>,
+}
+
+pub use super::avc_slice::{Slice, SliceKind, SliceLayout};
 pub use super::avc_vui::PictureTiming;
 
 /// How the frames after an AVCDecoderConfigurationRecord code their timing, as its parameter set says.
 #[must_use]
 pub fn picture_timing(record: &[u8]) -> PictureTiming {
-    let mut timing = PictureTiming::default();
-    let _ = walk(record, &mut VideoConfig::default(), &mut timing);
-    timing
+    let mut details = Details::default();
+    let _ = walk(record, &mut VideoConfig::default(), &mut details);
+    details.timing
+}
+
+/// How the slices after an AVCDecoderConfigurationRecord begin, where its parameter set could be read so far.
+#[must_use]
+pub fn slice_layout(record: &[u8]) -> Option<SliceLayout> {
+    let mut details = Details::default();
+    let _ = walk(record, &mut VideoConfig::default(), &mut details);
+    details.slices
 }
 
 /// The same of a sequence parameter set, its NAL unit header included.
 #[must_use]
 pub fn picture_timing_of_set(unit: &[u8]) -> PictureTiming {
-    let mut timing = PictureTiming::default();
-    let _ = sequence_parameter_set(unit, &mut VideoConfig::default(), &mut timing);
-    timing
+    let mut details = Details::default();
+    let _ = sequence_parameter_set(unit, &mut VideoConfig::default(), &mut details);
+    details.timing
 }
 
-fn walk(record: &[u8], config: &mut VideoConfig, timing: &mut PictureTiming) -> Result<(), Fault> {
+fn walk(record: &[u8], config: &mut VideoConfig, details: &mut Details) -> Result<(), Fault> {
     let mut c = Cursor::new(record);
     let version = c.u8("AVC configuration version")?;
     if version != 1 {
@@ -53,7 +85,7 @@ fn walk(record: &[u8], config: &mut VideoConfig, timing: &mut PictureTiming) -> 
         // The first one counts, and a cut one still says something.
         if i == 0 {
             let unit = set.as_ref().map_or_else(|_| &record[at..], |set| *set);
-            let inside = sequence_parameter_set(unit, config, timing).err();
+            let inside = sequence_parameter_set(unit, config, details).err();
             fault = fault.or_else(|| inside.map(|fault| fault.rebased(at)));
         }
         set?;
@@ -101,7 +133,7 @@ fn profile_and_level(config: &mut VideoConfig, profile: u8, constraints: u8, lev
 fn sequence_parameter_set(
     unit: &[u8],
     config: &mut VideoConfig,
-    timing: &mut PictureTiming,
+    details: &mut Details,
 ) -> Result<(), Fault> {
     let mut b = Bits::nal(unit);
     let header = b.u8(8, "AVC NAL unit header")?;
@@ -114,11 +146,11 @@ fn sequence_parameter_set(
     profile_and_level(config, profile, constraints, level);
     b.ue_max(31, "seq_parameter_set_id")?;
 
-    let (mut chroma, mut depth) = (1, 8);
+    let (mut chroma, mut depth, mut planes) = (1, 8, false);
     if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
         chroma = b.ue_max(3, "chroma_format_idc")?;
         if chroma == 3 {
-            b.flag("separate_colour_plane_flag")?;
+            planes = b.flag("separate_colour_plane_flag")?;
         }
         depth = 8 + b.ue_max(6, "bit_depth_luma_minus8")?;
         b.ue_max(6, "bit_depth_chroma_minus8")?;
@@ -134,11 +166,10 @@ fn sequence_parameter_set(
     config.chroma = chroma_name(chroma);
     config.bit_depth = Some(depth as u8);
 
-    b.ue_max(12, "log2_max_frame_num_minus4")?;
+    let frame_num_bits = b.ue_max(12, "log2_max_frame_num_minus4")? + 4;
+    let mut order_bits = None;
     match b.ue_max(2, "pic_order_cnt_type")? {
-        0 => {
-            b.ue_max(12, "log2_max_pic_order_cnt_lsb_minus4")?;
-        }
+        0 => order_bits = Some(b.ue_max(12, "log2_max_pic_order_cnt_lsb_minus4")? + 4),
         1 => {
             b.flag("delta_pic_order_always_zero_flag")?;
             b.se("offset_for_non_ref_pic")?;
@@ -155,6 +186,7 @@ fn sequence_parameter_set(
     let map_units = b.ue("pic_height_in_map_units_minus1")?.saturating_add(1).saturating_mul(16);
     let frames_only = b.flag("frame_mbs_only_flag")?;
     config.interlaced = Some(!frames_only);
+    details.slices = Some(SliceLayout { planes, frame_num_bits, frames_only, order_bits });
     let fields = if frames_only { 1 } else { 2 };
     if !frames_only {
         b.flag("mb_adaptive_frame_field_flag")?;
@@ -178,7 +210,7 @@ fn sequence_parameter_set(
     config.width = Some(width.saturating_sub(crop_width));
     config.height = Some(map_units.saturating_mul(fields).saturating_sub(crop_height));
     if b.flag("vui_parameters_present_flag")? {
-        usability(&mut b, config, timing)?;
+        usability(&mut b, config, &mut details.timing)?;
     }
     Ok(())
 }

@@ -104,7 +104,7 @@ pub(super) fn profile_tier_level(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::bits::Writer;
     use super::*;
 
@@ -132,7 +132,7 @@ mod tests {
         w.u(1, 1).u(32, 1001).u(32, 30_000).u(8, 0).nal()
     }
 
-    fn record() -> Vec<u8> {
+    pub(crate) fn record() -> Vec<u8> {
         let sps = sps();
         let mut out = vec![
             1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 123, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0,

@@ -8,6 +8,7 @@ pub mod aac;
 pub mod ac3;
 pub mod av1;
 pub mod avc;
+mod avc_slice;
 mod avc_vui;
 pub mod bits;
 pub mod colour;

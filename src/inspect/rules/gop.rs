@@ -1,0 +1,264 @@
+//! Key frames: how far apart they are, how evenly, and whether decoding can start at them.
+
+use super::judge::{Judge, Report, Seen};
+use super::per_track::{PerTrack, content, name_of};
+use super::units::{first_picture, format_of, is_idr};
+use super::{Confidence, Rule, Severity};
+use crate::inspect::pace::{Frame, Marks};
+use crate::inspect::{Closed, MessageRecord};
+
+const LONG: Rule = Rule {
+    code: "gop.long",
+    severity: Severity::Warning,
+    confidence: Confidence::Certain,
+    title: "Key frames are too far apart",
+    meaning: "Players and segments can only begin at a key frame, so its interval is the least that they wait, and the shortest \
+              segment of HLS and DASH.",
+    breaks_on: "YouTube wants 4 s or less, Twitch 2 s, Cloudflare 2 to 6 s; segmenters make segments as long as the interval \
+                (ant-media/Ant-Media-Server#2503, cloudflare/cloudflare-docs#23829).",
+    fix: "Set the keyframe interval to 2 s. OBS: Settings, Output, Keyframe Interval; ffmpeg: -g with twice the frame rate, or \
+          -force_key_frames \"expr:gte(t,n_forced*2)\".",
+    spec: None,
+};
+
+const IRREGULAR: Rule = Rule {
+    code: "gop.irregular",
+    severity: Severity::Warning,
+    confidence: Confidence::Certain,
+    title: "Key frames come at uneven intervals",
+    meaning: "The longest and the shortest interval between key frames differ by more than a quarter of the mean. Encoders add key \
+              frames where the scene changes unless they are told not to.",
+    breaks_on: "Segments of uneven length; renditions that were encoded apart do not line up (kaltura/liveDVR#524).",
+    fix: "Use a fixed interval. x264: -sc_threshold 0, or scenecut=0 in OBS's x264 options, beside a fixed keyframe interval.",
+    spec: None,
+};
+
+const OPEN: Rule = Rule {
+    code: "gop.open",
+    severity: Severity::Warning,
+    confidence: Confidence::Certain,
+    title: "Frames marked as key frames are no IDR pictures",
+    meaning: "A frame is marked as a key frame, and its picture is a recovery point or CRA: frames behind it may refer to frames before \
+              it (an open group of pictures).",
+    breaks_on: "Who begins there shows garbage or nothing until the next IDR picture; YouTube reports an open GOP.",
+    fix: "Use closed groups (ffmpeg: -flags +cgop, x264: open-gop=0, x265: no-open-gop=1) and IDR pictures in place of intra refresh.",
+    spec: Some("ITU-T H.264 §7.4.1.2.4"),
+};
+
+/// Intervals that say whether they are even.
+const INTERVALS: u32 = 4;
+
+/// Intervals between key frames.
+#[derive(Debug, Default)]
+pub(super) struct Intervals {
+    tracks: PerTrack<Gop>,
+}
+
+#[derive(Debug, Default)]
+struct Gop {
+    /// The time of the first frame or the latest key frame, milliseconds.
+    since: Option<u32>,
+    /// Whether that was a key frame.
+    key: bool,
+    /// Whether the interval that goes on was said to be too long.
+    said: bool,
+    /// The shortest and longest interval, their sum, milliseconds, and their number.
+    spread: Option<(u32, u32)>,
+    sum: u64,
+    count: u32,
+    irregular: bool,
+    open: bool,
+}
+
+impl Gop {
+    fn interval(&mut self, length: u32) {
+        let (shortest, longest) = self.spread.unwrap_or((length, length));
+        self.spread = Some((shortest.min(length), longest.max(length)));
+        self.sum += u64::from(length);
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The shortest, the longest and the mean, where they are uneven.
+    fn uneven(&self) -> Option<(u32, u32, f64)> {
+        let (shortest, longest) = self.spread.filter(|_| self.count >= INTERVALS)?;
+        let mean = self.sum as f64 / f64::from(self.count);
+        (f64::from(longest - shortest) > mean / 4.0).then_some((shortest, longest, mean))
+    }
+}
+
+fn seconds(milliseconds: u32) -> f64 {
+    f64::from(milliseconds) / 1000.0
+}
+
+impl Judge for Intervals {
+    const RULES: &'static [Rule] = &[LONG, IRREGULAR, OPEN];
+
+    fn media(&mut self, seen: &mut Seen<'_>, frame: &Frame, message: &MessageRecord<'_>) {
+        let video = super::per_track::video_of(message).is_some();
+        if !video || !frame.marks.has(Marks::CODED) {
+            return;
+        }
+        let track = self.tracks.of(frame);
+        // Between a step of the time and the next key frame no interval is known.
+        let stepped = frame.marks.has(Marks::BACK.and(Marks::DAMAGED));
+        if stepped && !frame.marks.has(Marks::KEY) {
+            track.since = None;
+            return;
+        }
+        if !frame.marks.has(Marks::KEY) {
+            if track.since.is_none() && frame.marks.has(Marks::EARLY) {
+                track.since = Some(frame.timestamp);
+            }
+            return;
+        }
+        let before = track.since.replace(frame.timestamp).filter(|_| !stepped);
+        let was_key = std::mem::replace(&mut track.key, true);
+        let said = std::mem::replace(&mut track.said, false);
+        let name = name_of(seen, frame);
+        if let Some(before) = before.filter(|_| was_key) {
+            let length = frame.timestamp.wrapping_sub(before);
+            let most = seen.settings.thresholds.longest_gop;
+            let track = self.tracks.of(frame);
+            track.interval(length);
+            let uneven = track.uneven().filter(|_| !track.irregular);
+            if length > most && !said {
+                seen.report(&LONG, || {
+                    format!(
+                        "key frames of {name} are {:.2} s apart, where {} s is the most",
+                        seconds(length),
+                        seconds(most)
+                    )
+                });
+            }
+            if let Some((shortest, longest, mean)) = uneven {
+                let track = self.tracks.of(frame);
+                track.irregular = true;
+                let count = track.count;
+                seen.report(&IRREGULAR, || {
+                    format!(
+                        "key frames of {name} come every {:.2} to {:.2} s, {:.2} s in the mean of {count} intervals",
+                        seconds(shortest),
+                        seconds(longest),
+                        mean / 1000.0
+                    )
+                });
+            }
+        }
+        let Some(counter) = seen.tracks.of(frame) else { return };
+        let Some(format) = format_of(counter) else { return };
+        let data = content(seen, frame, message);
+        let Some(unit) = first_picture(format, data, counter.nal_length_size) else { return };
+        if !is_idr(format, unit.number) && !std::mem::replace(&mut self.tracks.of(frame).open, true)
+        {
+            let number = unit.number;
+            seen.report(&OPEN, || {
+                let what = format.unit_name(number).unwrap_or("no name");
+                format!(
+                    "a frame of {name} is marked as a key frame and its picture is none to begin at: NAL unit type {number} \
+                     ({what})"
+                )
+            });
+        }
+    }
+
+    fn second(&mut self, seen: &mut Seen<'_>, frame: &Frame) {
+        let most = seen.settings.thresholds.longest_gop;
+        if frame.marks.has(Marks::KEY) {
+            return;
+        }
+        let Some(track) = self.tracks.all().get(frame.track) else { return };
+        let Some(since) = track.since.filter(|_| !track.said) else { return };
+        let (length, key) = (frame.timestamp.wrapping_sub(since), track.key);
+        // What steps back is no interval. What is only a little too long is said when it is over, with its length.
+        if length > most.saturating_mul(3) && length < 1 << 31 {
+            self.tracks.of(frame).said = true;
+            let name = name_of(seen, frame);
+            goes_on(seen, &name, length, key);
+        }
+    }
+
+    fn closed(&mut self, seen: &mut Seen<'_>, _: Closed) {
+        let tracks = seen.tracks;
+        for (track, counter) in self.tracks.all().iter().zip(tracks.all()) {
+            let ended = counter.pace.coded.zip(track.since.filter(|_| !track.said));
+            let length = ended.map_or(0, |(now, since)| now.wrapping_sub(since));
+            if length > seen.settings.thresholds.longest_gop && length < 1 << 31 {
+                let direction = Some(counter.track.direction);
+                let media = counter.track.media.as_str();
+                goes_on(seen, media, length, track.key).about(None).at(direction, None);
+            }
+        }
+    }
+}
+
+/// The interval that goes on is too long already.
+fn goes_on<'r>(seen: &'r mut Seen<'_>, name: &str, length: u32, key: bool) -> Report<'r> {
+    let most = seen.settings.thresholds.longest_gop;
+    seen.report(&LONG, || {
+        let since = if key { "since its last key frame" } else { "without any key frame" };
+        format!("{name} goes on for {:.2} s {since}, where {} s is the most", seconds(length), seconds(most))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_kit::{C2S, Frame, Script};
+
+    /// Key frames at these times, with others between.
+    fn keys(times: &[u32]) -> Script {
+        let mut t = Script::publishing();
+        for pair in times.windows(2) {
+            t.video(pair[0], Frame::Key);
+            for time in (pair[0] + 40..pair[1]).step_by(40) {
+                t.wait(0.04).video(time, Frame::Inter);
+            }
+        }
+        t.video(times[times.len() - 1], Frame::Key);
+        t
+    }
+
+    #[test]
+    fn key_frames_too_far_apart() {
+        assert!(!keys(&[0, 4000, 8000]).has("gop.long"));
+        let t = keys(&[0, 8320, 16_640]);
+        assert_eq!(t.text("gop.long"), "key frames of video are 8.32 s apart, where 4 s is the most");
+        assert_eq!(t.findings.iter().filter(|f| f.code == "gop.long").count(), 1, "repeats are rare");
+        let mut t = Script::publishing();
+        t.video(0, Frame::Key).video(4001, Frame::Key);
+        assert_eq!(t.text("gop.long"), "key frames of video are 4.00 s apart, where 4 s is the most");
+        let mut t = keys(&[0, 2000, 4000]);
+        t.video(4040, Frame::Inter).video(8010, Frame::Inter).end();
+        assert_eq!(t.text("gop.long"), "video goes on for 4.01 s since its last key frame, where 4 s is the most");
+    }
+
+    #[test]
+    fn no_key_frame_at_all() {
+        let mut t = Script::publishing();
+        for n in 0..350_u32 {
+            t.video(n * 40, Frame::Inter).wait(0.04);
+        }
+        assert!(t.text("gop.long").contains("without any key frame"), "{:?}", t.codes());
+    }
+
+    #[test]
+    fn uneven_intervals() {
+        assert!(!keys(&[0, 2000, 4000, 6000, 8000, 10_000]).has("gop.irregular"));
+        assert!(!keys(&[0, 2000, 4000, 6000, 8400]).has("gop.irregular"), "a fifth");
+        let t = keys(&[0, 2000, 4000, 6000, 7000]);
+        let text = "key frames of video come every 1.00 to 2.00 s, 1.75 s in the mean of 4 intervals";
+        assert_eq!(t.text("gop.irregular"), text);
+        assert!(!keys(&[0, 2000, 3000, 5000]).has("gop.irregular"), "too few to say");
+    }
+
+    #[test]
+    fn key_frames_that_are_none() {
+        let key = |unit: &[u8]| {
+            let mut t = Script::publishing();
+            t.message(C2S, 6, 1, 9, 0, &[b"\x17\x01\0\0\0", unit].concat());
+            t
+        };
+        let t = key(b"\0\0\0\x02\x09\xf0\0\0\0\x03\x41\x9a\x01");
+        assert!(t.text("gop.open").contains("NAL unit type 1"), "{:?}", t.codes());
+        assert!(!key(b"\0\0\0\x02\x09\xf0\0\0\0\x03\x65\x9a\x01").has("gop.open"));
+    }
+}
