@@ -318,9 +318,12 @@ impl Case<'_> {
             }
         };
         if let Some(moment) = self.ending() {
-            text.push_str(match self.since(moment.at) {
-                Some(seconds) if seconds < 10.0 => " after the client had ended its stream",
-                _ => ", the client having ended its stream before",
+            let who = if closed.by == ClosedBy::Client { "it" } else { "the client" };
+            text.push_str(&match self.since(moment.at) {
+                Some(seconds) => {
+                    format!(", {} after {who} had ended its stream", lasted(seconds))
+                }
+                None => format!(" after {who} had ended its stream"),
             });
         } else if reached == Reached::Media {
             let latest = Direction::BOTH.map(|direction| self.story.way(direction).latest);
@@ -517,7 +520,7 @@ mod tests {
                 CloseKind::Fin,
                 Reached::Media,
                 Outcome::Ended,
-                "the client closed the connection after the client had ended its stream",
+                "the client closed the connection, 500.0 ms after it had ended its stream",
             ),
             (
                 media(false),

@@ -59,3 +59,8 @@ fn severities_are_replaced_and_rules_silenced() {
     assert_eq!(run(None).0, None);
     assert!(run(None).1 < run(Some(Severity::Info)).1, "nor is it listed");
 }
+
+#[test]
+fn what_judges_know_of_a_connection_is_little() {
+    assert!(size_of::<Judges>() <= 3 << 10, "{} bytes", size_of::<Judges>());
+}
