@@ -28,6 +28,9 @@ _rtmpctl() {
             rtmpctl,man)
                 cmd="rtmpctl__subcmd__man"
                 ;;
+            rtmpctl,profiles)
+                cmd="rtmpctl__subcmd__profiles"
+                ;;
             rtmpctl,proxy)
                 cmd="rtmpctl__subcmd__proxy"
                 ;;
@@ -44,7 +47,7 @@ _rtmpctl() {
 
     case "${cmd}" in
         rtmpctl)
-            opts="-h -V --help --version decode listen proxy rules schema completions man"
+            opts="-h -V --help --version decode listen proxy rules profiles schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -72,7 +75,7 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__decode)
-            opts="-f -o -q -v -h --files-from --follow --port --key-log --decode-as --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --files-from --follow --port --key-log --decode-as --format --output --only --skip --connection --direction --chunks --frames --timeline --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --profile --no-rules --fail-on --report --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -111,11 +114,11 @@ _rtmpctl() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten timeline set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten timeline set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --connection)
@@ -142,8 +145,16 @@ _rtmpctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fail-on)
                     COMPREPLY=($(compgen -W "info warning error never" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -158,7 +169,7 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__listen)
-            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --accept-app --accept-key --refuse-with --auth --redirect --no-play --no-enhanced --chunk-size --window --peer-bandwidth --ack --reconnect-after --drop-after --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --accept-app --accept-key --refuse-with --auth --redirect --no-play --no-enhanced --chunk-size --window --peer-bandwidth --ack --reconnect-after --drop-after --format --output --only --skip --connection --direction --chunks --frames --timeline --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --profile --no-rules --fail-on --report --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -249,11 +260,11 @@ _rtmpctl() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten timeline set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten timeline set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --connection)
@@ -280,8 +291,16 @@ _rtmpctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fail-on)
                     COMPREPLY=($(compgen -W "info warning error never" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -309,8 +328,30 @@ _rtmpctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rtmpctl__subcmd__profiles)
+            opts="-f -h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rtmpctl__subcmd__proxy)
-            opts="-f -o -q -v -h --listen --upstream-timeout --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --insecure --ca --format --output --only --skip --connection --direction --chunks --frames --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --no-rules --fail-on --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --listen --upstream-timeout --transparent --accept-proxy-protocol --send-proxy-protocol --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --insecure --ca --rewrite --set --delay --jitter --rate --stall-after --reset-after --drop-acks --corrupt-rate --seed --format --output --only --skip --connection --direction --chunks --frames --timeline --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --profile --no-rules --fail-on --report --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,6 +363,10 @@ _rtmpctl() {
                     ;;
                 --upstream-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send-proxy-protocol)
+                    COMPREPLY=($(compgen -W "v1 v2" -- "${cur}"))
                     return 0
                     ;;
                 --duration)
@@ -352,6 +397,42 @@ _rtmpctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stall-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reset-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop-acks)
+                    COMPREPLY=($(compgen -W "c2s s2c both" -- "${cur}"))
+                    return 0
+                    ;;
+                --corrupt-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0
@@ -369,11 +450,11 @@ _rtmpctl() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten timeline set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "start connection_opened handshake chunk message gap finding connection_closed summary rewritten timeline set_chunk_size abort acknowledgement user_control window_acknowledgement_size set_peer_bandwidth audio video data shared_object command aggregate unknown" -- "${cur}"))
                     return 0
                     ;;
                 --connection)
@@ -400,8 +481,16 @@ _rtmpctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fail-on)
                     COMPREPLY=($(compgen -W "info warning error never" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -30,6 +30,7 @@ complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "decode" -d 'Decode 
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "listen" -d 'Be the RTMP server that an encoder or player connects to, and see what it really does'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "proxy" -d 'Hand connections on to a server, byte for byte, and see both sides of the conversation'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "rules" -d 'List the findings that rtmpctl can report, or explain one'
+complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "profiles" -d 'List what services want of a stream, or show the numbers of one with their sources'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "schema" -d 'Print the JSON Schema of the records'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c rtmpctl -n "__fish_rtmpctl_needs_command" -f -a "man" -d 'Print the man page, or write all of them into a directory'
@@ -50,6 +51,7 @@ finding\t''
 connection_closed\t''
 summary\t''
 rewritten\t''
+timeline\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -73,6 +75,7 @@ finding\t''
 connection_closed\t''
 summary\t''
 rewritten\t''
+timeline\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -95,16 +98,19 @@ base64\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l payload-bytes -d 'Show at most so many bytes of each payload [default: all]' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l write-flv -d 'Record each published stream as FLV into this directory' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l write-pcapng -d 'Record the traffic as pcapng' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l profile -d 'Judge what is published by what a service wants: youtube, twitch, facebook, ivs, cloudflare, generic, or a file' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l fail-on -d 'Exit with status 1 if a finding of this severity or worse was reported' -r -f -a "info\t''
 warning\t''
 error\t''
 never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l report -d 'Also report for continuous integration: `junit FILE`, or `github` for annotations on standard error; may be given several times' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l color -d 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l follow -d 'Wait for more at the end of the last file, until Ctrl-C'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l chunks -d 'Also print each chunk'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l timeline -d 'Also print what came of each track in each second: rates, clocks, A/V skew, findings; in tables as rows with bars'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l bitstream -d 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand decode" -l no-rules -d 'Report only what decoding itself has to say: losses, gaps, damage, limits'
@@ -145,6 +151,7 @@ finding\t''
 connection_closed\t''
 summary\t''
 rewritten\t''
+timeline\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -168,6 +175,7 @@ finding\t''
 connection_closed\t''
 summary\t''
 rewritten\t''
+timeline\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -190,10 +198,12 @@ base64\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l payload-bytes -d 'Show at most so many bytes of each payload [default: all]' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l write-flv -d 'Record each published stream as FLV into this directory' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l write-pcapng -d 'Record the traffic as pcapng' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l profile -d 'Judge what is published by what a service wants: youtube, twitch, facebook, ivs, cloudflare, generic, or a file' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l fail-on -d 'Exit with status 1 if a finding of this severity or worse was reported' -r -f -a "info\t''
 warning\t''
 error\t''
 never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l report -d 'Also report for continuous integration: `junit FILE`, or `github` for annotations on standard error; may be given several times' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l color -d 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -203,6 +213,7 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l no-play -d 'L
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l no-enhanced -d 'Be a server that does not know Enhanced RTMP'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l chunks -d 'Also print each chunk'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l timeline -d 'Also print what came of each track in each second: rates, clocks, A/V skew, findings; in tables as rows with bars'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l bitstream -d 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l no-rules -d 'Report only what decoding itself has to say: losses, gaps, damage, limits'
@@ -211,6 +222,8 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s v -l verbose 
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l listen -d 'Where to listen: an address, a port or both' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l upstream-timeout -d 'Close the client if the server is not connected to within this time' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l send-proxy-protocol -d 'Tell the server who the client is by a header of the PROXY protocol' -r -f -a "v1\t'A line of text'
+v2\t'Binary'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l duration -d 'End after this time, e.g. 90s or 1m30s' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l max-connections -d 'Connections open at once; one more is closed at once' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l idle-timeout -d 'Close a connection on which nothing came for this time' -r
@@ -218,6 +231,17 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l tls-cert -d 'S
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l tls-key -d 'The certificate\'s private key, PEM' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l key-log -d 'Append the session keys of TLS connections to this file, as SSLKEYLOGFILE does' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l ca -d 'Believe certificates of the server that are issued by those in this PEM file, instead of by whom the system trusts' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l set -d 'Replace a single one: app=…, tc-url=… or key=…' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l delay -d 'Keep everything for this time' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l jitter -d 'Keep it for up to this time more, drawn anew again and again; the order stays' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l rate -d 'Let no more through than this, in bits a second' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l stall-after -d 'Let nothing through any more after this time' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l reset-after -d 'Reset the connection after this time, or after so many bytes' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l drop-acks -d 'Leave acknowledgements out' -r -f -a "c2s\t'From the client'
+s2c\t'From the server'
+both\t'Both'"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l corrupt-rate -d 'Change a bit in this share of the bytes, e.g. 1e-6' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l seed -d 'Draw from this number, so that faults are the same again; another one in each run otherwise' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -s f -l format -d 'How to print records' -r -f -a "table\t'Aligned rows for people'
 json\t'One JSON object a line'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -s o -l output -d 'Write records there instead of to standard output' -r -F
@@ -231,6 +255,7 @@ finding\t''
 connection_closed\t''
 summary\t''
 rewritten\t''
+timeline\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -254,6 +279,7 @@ finding\t''
 connection_closed\t''
 summary\t''
 rewritten\t''
+timeline\t''
 set_chunk_size\t''
 abort\t''
 acknowledgement\t''
@@ -276,18 +302,24 @@ base64\t''"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l payload-bytes -d 'Show at most so many bytes of each payload [default: all]' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l write-flv -d 'Record each published stream as FLV into this directory' -r -F
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l write-pcapng -d 'Record the traffic as pcapng' -r -F
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l profile -d 'Judge what is published by what a service wants: youtube, twitch, facebook, ivs, cloudflare, generic, or a file' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l fail-on -d 'Exit with status 1 if a finding of this severity or worse was reported' -r -f -a "info\t''
 warning\t''
 error\t''
 never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l report -d 'Also report for continuous integration: `junit FILE`, or `github` for annotations on standard error; may be given several times' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l color -d 'When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l transparent -d 'Hand each connection on to where it was going before the system redirected it here (Linux: REDIRECT and TPROXY)'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l accept-proxy-protocol -d 'Take who the client is from the PROXY protocol\'s header that each connection has to begin with'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l once -d 'End when the first connection has closed'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l tls-self-signed -d 'Serve TLS too, with a certificate made for this run'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l insecure -d 'Believe any certificate of the server, also a false one'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l rewrite -d 'Replace app, tcUrl and stream key of the client by those of UPSTREAM'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l chunks -d 'Also print each chunk'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l frames -d 'In tables, a row per audio or video frame instead of one per track and second'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l timeline -d 'Also print what came of each track in each second: rates, clocks, A/V skew, findings; in tables as rows with bars'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l bitstream -d 'Say what each video frame is made of: NAL units or OBUs, whether it really is a key frame, SEI messages (in JSON, and in tables with --frames)'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l show-keys -d 'Show stream keys, tokens and passwords as sent; they are masked otherwise'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -l no-rules -d 'Report only what decoding itself has to say: losses, gaps, damage, limits'
@@ -297,6 +329,9 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand proxy" -s h -l help -d '
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand rules" -s f -l format -d 'How to print them' -r -f -a "table\t'Aligned rows for people'
 json\t'One JSON object a line'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand rules" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand profiles" -s f -l format -d 'How to print them' -r -f -a "table\t'Aligned rows for people'
+json\t'One JSON object a line'"
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand profiles" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand man" -s h -l help -d 'Print help'

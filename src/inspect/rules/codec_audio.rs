@@ -84,9 +84,8 @@ const OPUS_13: Rule = Rule {
 };
 
 /// Sample rates that are usual.
-const RATES: [u32; 12] = [
-    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
-];
+const RATES: [u32; 12] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000];
 /// Frames that do not fit before it is said: one may be damaged.
 const MISFITS: u8 = 3;
 
@@ -159,8 +158,16 @@ impl Sound {
             if element == 7 || track.misfits == MISFITS {
                 track.bad = true;
                 let name = name_of(seen, frame);
-                const NAMES: [&str; 8] = ["one channel", "a pair of channels", "a coupling channel", "the low channel",
-                    "data", "a program configuration", "filling", "the end of the frame"];
+                const NAMES: [&str; 8] = [
+                    "one channel",
+                    "a pair of channels",
+                    "a coupling channel",
+                    "the low channel",
+                    "data",
+                    "a program configuration",
+                    "filling",
+                    "the end of the frame",
+                ];
                 let what = NAMES[usize::from(element)];
                 let sure = if element == 7 { Confidence::Certain } else { Confidence::Likely };
                 seen.report(&BAD_FRAMES, || {
@@ -194,7 +201,8 @@ impl Sound {
                 )
             });
         }
-        let near = |rate: &u32| (real * f64::from(*rate) / f64::from(samples) / 1000.0 - 1.0).abs() < 0.01;
+        let near =
+            |rate: &u32| (real * f64::from(*rate) / f64::from(samples) / 1000.0 - 1.0).abs() < 0.01;
         if (real / ideal - 1.0).abs() > 0.04
             && counter.pace.gaps == 0
             && let Some(other) = RATES.into_iter().find(near)
@@ -326,9 +334,14 @@ mod tests {
         };
         assert!(!run(b"\x21\x10\x04", 5).has("aac.bad-frames"));
         let t = run(b"\xff\xf1\x50\x80\x02", 5);
-        assert_eq!(t.text("aac.adts-in-tag"), "an AAC frame of audio at 0 ms begins with an ADTS header (ff f1)");
+        assert_eq!(
+            t.text("aac.adts-in-tag"),
+            "an AAC frame of audio at 0 ms begins with an ADTS header (ff f1)"
+        );
         assert!(!t.has("aac.bad-frames"));
-        assert!(run(b"\xff\x01\x50\x80\x02", 1).text("aac.bad-frames").contains("the end of the frame"));
+        assert!(
+            run(b"\xff\x01\x50\x80\x02", 1).text("aac.bad-frames").contains("the end of the frame")
+        );
         assert!(!run(b"\xe0\x00", 1).has("aac.bad-frames"), "an empty frame");
         assert!(!run(b"\x01\x40\x22", 2).has("aac.bad-frames"));
         assert!(run(b"\x01\x40\x22", 3).text("aac.bad-frames").contains("begins with one channel"));
@@ -360,7 +373,9 @@ mod tests {
     #[test]
     fn frames_of_another_rate() {
         let t = paced(21_333, 0);
-        assert!(t.text("aac.config-mismatch").contains("at 48000 Hz; the configuration says 44100 Hz"));
+        assert!(
+            t.text("aac.config-mismatch").contains("at 48000 Hz; the configuration says 44100 Hz")
+        );
         assert!(!paced(23_220, 0).has("aac.config-mismatch"));
         assert!(!paced(22_500, 0).has("aac.config-mismatch"));
     }

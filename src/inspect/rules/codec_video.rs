@@ -245,11 +245,8 @@ impl Records {
         // Zeros may follow a unit.
         let found = if unit.whole { without_zeros(unit.bytes) } else { unit.bytes };
         let set = if set.len() < SET { without_zeros(set) } else { set };
-        let most = if unit.whole && set.len() < SET {
-            usize::MAX
-        } else {
-            found.len().min(set.len())
-        };
+        let most =
+            if unit.whole && set.len() < SET { usize::MAX } else { found.len().min(set.len()) };
         let cut = |bytes: &[u8]| bytes.len().min(most);
         if found[..cut(found)] == set[..cut(set)] {
             return;
@@ -310,7 +307,9 @@ impl Judge for Records {
                 .any(|unit| is_set(format, unit.number));
             seen.report(&NO_CONFIG, || {
                 let inside = if sets { "; parameter sets are in the frame" } else { "" };
-                format!("the first frame of {name} came without a sequence header before it{inside}")
+                format!(
+                    "the first frame of {name} came without a sequence header before it{inside}"
+                )
             });
         }
         if frame.marks.has(Marks::KEY) && format == Format::Avc {
@@ -354,7 +353,9 @@ impl Judge for Framing {
             Some(Broken::AnnexB) => {
                 if !std::mem::replace(self.annex_b.of(frame), true) {
                     seen.report(&ANNEX_B, || {
-                        format!("the {name} frame at {time} ms begins with a start code and no length")
+                        format!(
+                            "the {name} frame at {time} ms begins with a start code and no length"
+                        )
                     });
                 }
             }
@@ -416,7 +417,11 @@ mod tests {
         let text = "the configuration record of video has 1 bytes, which is too short for one";
         assert_eq!(run(b"\x01").text("avc.config-short"), text);
         assert!(run(b"").has("avc.config-short"));
-        assert!(run(b"\x01\x42\xc0\x1e\xff\xe0\0").text("avc.config-short").contains("without a sequence"));
+        assert!(
+            run(b"\x01\x42\xc0\x1e\xff\xe0\0")
+                .text("avc.config-short")
+                .contains("without a sequence")
+        );
         for cut in 0..AVCC.len() {
             assert!(run(&AVCC[..cut]).has("avc.config-short"), "cut at {cut}");
         }
@@ -449,7 +454,9 @@ mod tests {
         assert!(!key(&AVCC[8..18]).has("avc.config-change"));
         assert!(!key(&[&AVCC[8..18], b"\0".as_slice()].concat()).has("avc.config-change"));
         let t = key(&LARGER[8..17]);
-        assert!(t.text("avc.config-change").ends_with("1280x720 in the frame, 640x360 in the header"));
+        assert!(
+            t.text("avc.config-change").ends_with("1280x720 in the frame, 640x360 in the header")
+        );
         assert_eq!(t.find("avc.config-change").map(|f| f.severity), Some(Severity::Warning));
     }
 
@@ -463,11 +470,16 @@ mod tests {
         let good = run(b"\0\0\0\x02\x65\x88");
         assert!(!good.has("avc.annexb") && !good.has("avc.nal-len"));
         let t = run(b"\0\0\0\x01\x67\x42\xc0\x1e\0\0\0\x01\x65\x88");
-        assert_eq!(t.text("avc.annexb"), "the video frame at 0 ms begins with a start code and no length");
+        assert_eq!(
+            t.text("avc.annexb"),
+            "the video frame at 0 ms begins with a start code and no length"
+        );
         assert!(!t.has("avc.nal-len"));
         let text = "a NAL unit of the video frame at 0 ms, 0 bytes into it, has length 3 where 2 bytes are left";
         assert_eq!(run(b"\0\0\0\x03\x65\x88").text("avc.nal-len"), text);
-        assert!(run(b"\0\0\0\x02\x65\x88\0\0\0\0\x41").text("avc.nal-len").ends_with("has length 0"));
+        assert!(
+            run(b"\0\0\0\x02\x65\x88\0\0\0\0\x41").text("avc.nal-len").ends_with("has length 0")
+        );
         let mut t = Script::started();
         header(&mut t, b"\0\0\0\x01\x67\x42\xc0\x1e");
         assert!(t.has("avc.annexb") && !t.has("avc.config-short"));

@@ -165,7 +165,10 @@ impl Judge for Order {
         if let Some(unit) = first_picture(format, data, counter.nal_length_size) {
             track.look(format, unit.bytes, unit.number, in_a_row);
         }
-        if track.reorders() && !counter.pace.reorders && !std::mem::replace(&mut track.missing, true) {
+        if track.reorders()
+            && !counter.pace.reorders
+            && !std::mem::replace(&mut track.missing, true)
+        {
             let (back, slices) = (track.back, track.slices);
             let sure = if back >= ENOUGH { Confidence::Certain } else { Confidence::Likely };
             seen.report(&MISSING, || {
@@ -276,7 +279,11 @@ mod tests {
         let run = |times: [i32; 3]| {
             let mut t = Script::publishing();
             for (index, time) in times.into_iter().enumerate() {
-                t.video_at(index as u32 * 40, if index == 0 { Frame::Key } else { Frame::Inter }, time);
+                t.video_at(
+                    index as u32 * 40,
+                    if index == 0 { Frame::Key } else { Frame::Inter },
+                    time,
+                );
             }
             t
         };

@@ -325,7 +325,11 @@ mod tests {
         assert!(!uneven(60, 8).has("ts.av-drift"), "less than a percent");
         let t = uneven(60, 12);
         assert!(t.text("ts.av-drift").starts_with("sound has moved "), "{:?}", t.codes());
-        assert!(t.text("ts.av-drift").contains("ahead of the picture in 30 s"), "{}", t.text("ts.av-drift"));
+        assert!(
+            t.text("ts.av-drift").contains("ahead of the picture in 30 s"),
+            "{}",
+            t.text("ts.av-drift")
+        );
     }
 
     /// Seconds of sound that comes at this share of its pace.
@@ -340,11 +344,22 @@ mod tests {
     #[test]
     fn media_against_the_clock() {
         assert!(!paced(20, 1.0).has("ts.wallclock-drift"));
-        assert!(!paced(20, 1.05).has("ts.wallclock-drift"), "less than a tenth, and than two seconds");
+        assert!(
+            !paced(20, 1.05).has("ts.wallclock-drift"),
+            "less than a tenth, and than two seconds"
+        );
         let t = paced(20, 0.8);
-        assert!(t.text("ts.wallclock-drift").ends_with("it comes slower than it plays"), "{:?}", t.codes());
+        assert!(
+            t.text("ts.wallclock-drift").ends_with("it comes slower than it plays"),
+            "{:?}",
+            t.codes()
+        );
         let t = paced(20, 3.0);
-        assert!(t.text("ts.wallclock-drift").ends_with("it comes faster than it plays"), "{:?}", t.codes());
+        assert!(
+            t.text("ts.wallclock-drift").ends_with("it comes faster than it plays"),
+            "{:?}",
+            t.codes()
+        );
     }
 
     #[test]

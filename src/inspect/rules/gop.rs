@@ -196,7 +196,11 @@ fn goes_on<'r>(seen: &'r mut Seen<'_>, name: &str, length: u32, key: bool) -> Re
     let most = seen.settings.thresholds.longest_gop;
     seen.report(&LONG, || {
         let since = if key { "since its last key frame" } else { "without any key frame" };
-        format!("{name} goes on for {:.2} s {since}, where {} s is the most", seconds(length), seconds(most))
+        format!(
+            "{name} goes on for {:.2} s {since}, where {} s is the most",
+            seconds(length),
+            seconds(most)
+        )
     })
 }
 
@@ -221,14 +225,27 @@ mod tests {
     fn key_frames_too_far_apart() {
         assert!(!keys(&[0, 4000, 8000]).has("gop.long"));
         let t = keys(&[0, 8320, 16_640]);
-        assert_eq!(t.text("gop.long"), "key frames of video are 8.32 s apart, where 4 s is the most");
-        assert_eq!(t.findings.iter().filter(|f| f.code == "gop.long").count(), 1, "repeats are rare");
+        assert_eq!(
+            t.text("gop.long"),
+            "key frames of video are 8.32 s apart, where 4 s is the most"
+        );
+        assert_eq!(
+            t.findings.iter().filter(|f| f.code == "gop.long").count(),
+            1,
+            "repeats are rare"
+        );
         let mut t = Script::publishing();
         t.video(0, Frame::Key).video(4001, Frame::Key);
-        assert_eq!(t.text("gop.long"), "key frames of video are 4.00 s apart, where 4 s is the most");
+        assert_eq!(
+            t.text("gop.long"),
+            "key frames of video are 4.00 s apart, where 4 s is the most"
+        );
         let mut t = keys(&[0, 2000, 4000]);
         t.video(4040, Frame::Inter).video(8010, Frame::Inter).end();
-        assert_eq!(t.text("gop.long"), "video goes on for 4.01 s since its last key frame, where 4 s is the most");
+        assert_eq!(
+            t.text("gop.long"),
+            "video goes on for 4.01 s since its last key frame, where 4 s is the most"
+        );
     }
 
     #[test]
@@ -245,7 +262,8 @@ mod tests {
         assert!(!keys(&[0, 2000, 4000, 6000, 8000, 10_000]).has("gop.irregular"));
         assert!(!keys(&[0, 2000, 4000, 6000, 8400]).has("gop.irregular"), "a fifth");
         let t = keys(&[0, 2000, 4000, 6000, 7000]);
-        let text = "key frames of video come every 1.00 to 2.00 s, 1.75 s in the mean of 4 intervals";
+        let text =
+            "key frames of video come every 1.00 to 2.00 s, 1.75 s in the mean of 4 intervals";
         assert_eq!(t.text("gop.irregular"), text);
         assert!(!keys(&[0, 2000, 3000, 5000]).has("gop.irregular"), "too few to say");
     }

@@ -54,7 +54,10 @@ impl Judge for Hollow {
         let length = message.raw.length;
         if length == 0 {
             let name = name_of(seen, frame);
-            seen.report(&EMPTY, || format!("an {name} message at {timestamp} ms has no bytes").replace("an video", "a video"));
+            seen.report(&EMPTY, || {
+                format!("an {name} message at {timestamp} ms has no bytes")
+                    .replace("an video", "a video")
+            });
         } else if marks.has(Marks::COMMAND) {
             let command = video_of(message).and_then(|video| video.command);
             seen.report(&INFO_FRAME, || {

@@ -408,7 +408,8 @@ mod tests {
     fn steps_too_far() {
         assert!(!at(&[0, 40, 580]).has("ts.jump"), "500 ms beyond a frame");
         let t = at(&[0, 40, 581]);
-        let text = "the video timestamp jumps by 541 ms, from 40 to 581, where the step before was 40 ms";
+        let text =
+            "the video timestamp jumps by 541 ms, from 40 to 581, where the step before was 40 ms";
         assert_eq!(t.text("ts.jump"), text);
         assert!(!at(&[0, 1000, 2000, 3000]).has("ts.jump"), "a frame a second");
         assert!(at(&[0, 100_000]).has("ts.jump"));
@@ -447,7 +448,11 @@ mod tests {
         let text = "the timestamp 2061083648 will reach 2^31 in 24 h 0 min at its pace";
         assert_eq!(at(&[END - 86_400_000]).text("ts.wrap"), text);
         let t = at(&[END - 20, END + 20]);
-        assert_eq!(t.findings.iter().filter(|f| f.code == "ts.wrap").count(), 1, "repeats are rare");
+        assert_eq!(
+            t.findings.iter().filter(|f| f.code == "ts.wrap").count(),
+            1,
+            "repeats are rare"
+        );
         assert!(at(&[u32::MAX - 20, 19]).has("ts.wrap"));
         assert!(at(&[END - 20, 20]).text("ts.wrap").contains("2^31"), "announced");
         assert!(!at(&[END + 20, END + 60]).has("ts.wrap"));

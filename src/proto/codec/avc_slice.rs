@@ -103,7 +103,8 @@ mod tests {
         assert_eq!(Slice::read(&unit, None), Ok(Slice { order: None, ..slice }));
         assert_eq!(LAYOUT.orders(), Some(64));
         // An IDR picture has its number before the order, and slice_type 7 (I).
-        let w = Writer::default().u(8, 0x65).u(1, 1).u(7, 0b000_1000).u(1, 1).u(4, 0).u(1, 1).u(6, 0);
+        let w =
+            Writer::default().u(8, 0x65).u(1, 1).u(7, 0b000_1000).u(1, 1).u(4, 0).u(1, 1).u(6, 0);
         let slice = Slice { kind: SliceKind::I, order: Some(0) };
         assert_eq!(Slice::read(&w.bytes(), Some(LAYOUT)), Ok(slice));
     }
