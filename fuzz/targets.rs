@@ -544,7 +544,8 @@ fn lane_lines(settings: u8, data: &[u8], step: usize) -> Vec<u8> {
             chunks: settings & 2 != 0,
             whole_media: false,
             bitstream: settings & 0x80 != 0,
-            timeline: settings & 0x40 != 0,
+            // What waits for the end of its message depends on the cut.
+            timeline: false,
             // Of all that is said only this is about the cut.
             rules: Settings { severities: vec![("hs.fragmented", None)], ..Settings::default() },
         },

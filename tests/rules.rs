@@ -94,7 +94,7 @@ fn every_code_in_the_source_has_a_rule_and_every_rule_is_reported() {
             // A rule is a constant, which its judge names beside the list of its rules.
             for part in text.split("const ").skip(1) {
                 let Some((constant, rest)) = part.split_once(": Rule = ") else { continue };
-                let code = codes(rest.split("severity").next().unwrap()).pop_first();
+                let code = codes(rest.split("everity").next().unwrap()).pop_first();
                 let Some(code) = code else { continue };
                 let uses = text.matches(&format!("&{constant}")).count();
                 assert!(uses > 0, "{theme}: nothing reports {code} ({constant})");

@@ -393,6 +393,7 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         command.capabilities capabilities.* av01.* vp09.* Opus.* *.*
         c2s.* s2c.* tracks.width tracks.height tracks.frame_rate tracks.sample_rate tracks.channels tracks.profile
         tracks.level tracks.bitrate tracks.keyframe_interval
+        codec start keyframes bitrate ahead av_skew unacknowledged
         proxy upstream.local upstream.resolve_time upstream.tls_time
         splits.app splits.path splits.instance splits.stream_name splits.query verdict.usually verdict.status";
     let optional: BTreeSet<&str> = OPTIONAL.split_whitespace().collect();

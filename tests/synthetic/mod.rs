@@ -267,12 +267,10 @@ fn rewritten(lines: &mut Lines) {
 
 /// Seconds of tracks, with all that they may have and with the least.
 fn seconds(lines: &mut Lines) {
-    let codecs = [
-        (Media::Video, Some(Codec::Video(VideoCodec::Avc))),
-        (Media::Audio, Some(Codec::Audio(AudioCodec::Aac))),
-        (Media::Audio, None),
-    ];
-    for (index, (media, codec)) in codecs.into_iter().enumerate() {
+    let video = video_codecs().into_iter().map(|codec| (Media::Video, Some(Codec::Video(codec))));
+    let audio = audio_codecs().into_iter().map(|codec| (Media::Audio, Some(Codec::Audio(codec))));
+    let codecs = video.chain(audio).chain([(Media::Audio, None)]);
+    for (index, (media, codec)) in codecs.enumerate() {
         let whole = index == 0;
         let second = Timeline {
             message_stream_id: 1,

@@ -410,10 +410,11 @@ const AUDIO: [&str; 16] = [
 
 /// The name in the output of a video codec, which has others too.
 fn video_codec(name: &str) -> Option<String> {
-    let name = name.to_ascii_lowercase();
+    // H.264 is h264 too.
+    let name = name.to_ascii_lowercase().replace('.', "");
     let name = match name.as_str() {
-        "h264" | "h.264" | "avc1" => "avc",
-        "h265" | "h.265" | "hvc1" => "hevc",
+        "h264" | "avc1" => "avc",
+        "h265" | "hvc1" => "hevc",
         "av01" => "av1",
         "vvc" | "h266" => "vvc1",
         name => name,
