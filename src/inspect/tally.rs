@@ -56,6 +56,12 @@ const FOLLOWING: [&str; 18] = [
     "video",
 ];
 
+/// What follows from another finding of the same connection, whatever its direction.
+const BECAUSE: [(&str, &[&str]); 2] = [
+    ("hs.incomplete", &["hs.stall", "hs.http-reply", "hs.tls-on-plain", "hs.rtmpe"]),
+    ("hs.not-rtmp", &["hs.proxy-broken"]),
+];
+
 /// Where a finding comes from, which decides how often the same is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kin {
@@ -182,8 +188,12 @@ impl Tally {
         self.entries.iter().find(|entry| entry.listed.finding.code == code)
     }
 
-    /// The loss that a finding follows from.
+    /// The loss, or the other finding, that a finding follows from.
     fn cause(&self, code: &str, at: &At) -> Option<u64> {
+        if let Some((_, reasons)) = BECAUSE.iter().find(|(of, _)| *of == code) {
+            let reason = reasons.iter().find_map(|reason| self.entry(reason));
+            return reason.map(|entry| entry.listed.seq);
+        }
         let loss = self.losses[at.direction?.index()]?;
         let (family, _) = code.split_once('.')?;
         let over = loss.until.zip(at.elapsed).is_some_and(|(until, now)| now > until);
@@ -326,6 +336,18 @@ mod tests {
         let listed: Vec<_> =
             tally.finish().iter().map(|l| (l.finding.code, l.consequences)).collect();
         assert_eq!(listed, [("chunk.split-bug", 2)]);
+    }
+
+    #[test]
+    fn a_handshake_is_not_complete_for_a_reason() {
+        let mut tally = Tally::default();
+        find(&mut tally, "hs.stall", Severity::Error, at(4, 5));
+        assert_eq!(find(&mut tally, "hs.incomplete", Severity::Warning, at(5, 6)).1.cause, Some(4));
+        assert_eq!(tally.finish().len(), 1);
+        let mut tally = Tally::default();
+        find(&mut tally, "hs.c2-not-s1", Severity::Warning, at(4, 5));
+        assert_eq!(find(&mut tally, "hs.incomplete", Severity::Warning, at(5, 6)).1.cause, None);
+        assert_eq!(tally.finish().len(), 2);
     }
 
     #[test]

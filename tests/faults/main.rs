@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[cfg(feature = "cli")]
+mod golden;
+#[cfg(feature = "cli")]
 mod live;
 mod media;
 mod profiles;

@@ -79,7 +79,8 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.publishing();
             inside(t);
             t.wait(1.0).raw(C2S, &[0x0b; 3000]);
-        }),
+        })
+        .severity(Severity::Warning),
         file("capture.damaged", || {
             let mut bytes = usual();
             let at = 24 + 3 * (16 + 54) + 8;
@@ -122,12 +123,10 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         fault("hs.http-reply", |t| {
             t.raw(C2S, &[3]).raw(C2S, &one(0, 1)).raw(S2C, b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        })
-        .also(&["hs.incomplete"]),
+        }),
         fault("hs.tls-on-plain", |t| {
             t.raw(C2S, &[3]).raw(C2S, &one(0, 1)).raw(S2C, b"\x15\x03\x01\0\x02\x02\x46");
-        })
-        .also(&["hs.incomplete"]),
+        }),
         fault("hs.not-rtmp", |t| {
             t.raw(C2S, b"\x7fELF is no handshake");
         }),
@@ -138,8 +137,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         fault("hs.rtmpe", |t| {
             t.raw(C2S, &[6]).raw(C2S, &one(0, 1)).raw(S2C, &[6]).raw(S2C, &one(0, 2));
-        })
-        .also(&["hs.incomplete"]),
+        }),
         fault("hs.incomplete", |t| {
             t.raw(C2S, &[3]).raw(C2S, &one(0, 1)[..700]);
         }),
@@ -148,8 +146,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         fault("hs.proxy-broken", |t| {
             t.raw(C2S, b"PROXY TCP4 192.0.2.1 nobody 5000 1935\r\n").publishing().done();
-        })
-        .also(&["hs.not-rtmp"]),
+        }),
         fault("hs.s2-not-c1", |t| {
             let (c1, s1) = (one(0, 1), one(0, 2));
             shake(t, [&c1, &s1, &Packet2::encode(&s1, Some(9)), &Packet2::encode(&s1, Some(9))]);
@@ -184,8 +181,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         fault("hs.stall", |t| {
             t.raw(C2S, &[3]).raw(C2S, &one(0, 1)).wait(8.0);
-        })
-        .also(&["hs.incomplete"]),
+        }),
         // Chunks.
         fault("chunk.abort", |t| {
             t.publishing()
