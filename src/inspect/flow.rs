@@ -62,7 +62,7 @@ pub(super) struct Facts {
     /// The handshake of each direction, kept until both are complete.
     handshakes: [Option<handshake::Reader>; 2],
     /// C2 or S2, where it came before the packet that it answers.
-    waiting: [Option<Waiting>; 2],
+    waiting: [Option<Box<Waiting>>; 2],
     /// Whether bytes of C1 or S1 are missing.
     unsure: [bool; 2],
     /// What a proxy told of both sides.
@@ -680,14 +680,14 @@ impl Facts {
                 }
             }
             Packet::Two(two) => {
-                self.waiting[this] = Some(Waiting {
+                self.waiting[this] = Some(Box::new(Waiting {
                     epoch: two.time(),
                     echo_time: two.echo_time(),
                     span,
                     damaged,
                     place: emit.place,
                     elapsed: emit.elapsed,
-                });
+                }));
                 if let Some(one) = peer.as_ref().and_then(handshake::Reader::packet1) {
                     let pair = (two, one, side.peer());
                     self.settle(direction, Some(pair).filter(|_| !self.unsure[other]), emit);

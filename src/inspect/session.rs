@@ -77,6 +77,10 @@ impl Session {
         if is_answer(name) {
             let id = command.transaction_id?;
             let call = self.calls.remove(&(direction.reverse(), id.to_bits()))?;
+            if self.calls.is_empty() {
+                // Calls come at the beginning; a session is long.
+                self.calls = HashMap::new();
+            }
             if call.name == "connect" && name == "_result" {
                 self.connected(command);
             }

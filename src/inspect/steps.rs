@@ -97,6 +97,7 @@ impl Steps {
     /// Whether it is taken for the first time, at a time that is known.
     fn take(&mut self, name: &'static str, at: Option<i64>, took: Option<i64>) -> bool {
         let Some(at) = at.filter(|_| self.at(name).is_none()) else { return false };
+        self.taken.reserve_exact(1);
         self.taken.push(Step { name, at, took });
         true
     }

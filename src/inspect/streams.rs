@@ -318,6 +318,8 @@ impl Story {
             Some(index) => index,
             None if self.streams.len() >= MOST_STREAMS => return None,
             None => {
+                // Hardly any connection has a second one.
+                self.streams.reserve_exact(1);
                 self.streams.push(Stream {
                     id,
                     created: None,

@@ -147,11 +147,15 @@ impl Tally {
                     entry.printed = entry.printed.max(Some(finding.severity));
                 }
             }
-            None => self.entries.push(Entry {
-                listed: list(finding, at),
-                printed: prints.then_some(finding.severity),
-                independent,
-            }),
+            None => {
+                // They are large, and few.
+                self.entries.reserve_exact(1);
+                self.entries.push(Entry {
+                    listed: list(finding, at),
+                    printed: prints.then_some(finding.severity),
+                    independent,
+                });
+            }
         }
         if let Some(entry) =
             self.entries.iter_mut().find(|entry| entry.listed.finding.code == finding.code)

@@ -1,6 +1,5 @@
 //! One client's socket, driven to its end.
 
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -52,15 +51,14 @@ impl Client {
         }
     }
 
-    /// Serves it to its end.
-    pub(super) async fn run(mut self) -> bool {
-        let (by, how) = poll_fn(|cx| self.poll(cx)).await;
-        let counts = !matches!(self.half.closing, Some(Close::AuthNeeded));
-        self.half.end(by, how);
-        counts
+    /// The connection is over. Gives whether it was a session.
+    pub(super) fn end(&mut self, by: ClosedBy, how: CloseKind) -> bool {
+        self.half.tap.end(by, how);
+        !matches!(self.half.closing, Some(Close::AuthNeeded))
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(ClosedBy, CloseKind)> {
+    /// Serves it until it is over.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(ClosedBy, CloseKind)> {
         loop {
             let due = self.due();
             if self.deadline.poll(cx, due).is_ready()

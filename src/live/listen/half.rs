@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::inspect::{CloseKind, ClosedBy, Finding, Severity};
+use crate::inspect::{Finding, Severity};
 use crate::live::relay::{Player, Publisher, Told};
 use crate::live::{Stream, Tap};
 use crate::proto::Direction;
@@ -157,11 +157,6 @@ impl Half {
             }
         }
         sender.waiting() > 0
-    }
-
-    /// The connection is over.
-    pub(super) fn end(mut self, by: ClosedBy, how: CloseKind) {
-        self.tap.end(by, how);
     }
 
     /// Asks the client to connect again.

@@ -9,11 +9,14 @@ mod half;
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use client::Client;
 
 use super::relay::Relay;
 use super::{Common, Incoming, meet, tls};
@@ -89,9 +92,12 @@ impl Host {
     /// authenticate, and connects again.
     pub async fn serve(self, incoming: Incoming) -> bool {
         let began = Instant::now();
-        match meet(incoming, &self.0.common).await {
-            Some((stream, tap)) => client::Client::new(self.0, stream, tap, began).run().await,
-            None => true,
-        }
+        // Boxed: what the first moments need, TLS above all, is not held for the rest of the connection.
+        let Some((stream, tap)) = Box::pin(meet(incoming, &self.0.common)).await else {
+            return true;
+        };
+        let mut client = Client::new(self.0, stream, tap, began);
+        let (by, how) = poll_fn(|cx| client.poll(cx)).await;
+        client.end(by, how)
     }
 }

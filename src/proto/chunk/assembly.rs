@@ -19,7 +19,7 @@ pub struct Stream {
     pub(super) head: [u8; HEAD],
     /// What headers before the last said, and how many there were: senders go back and forth between a few, as where audio
     /// and video share a chunk stream or sound comes in two sizes.
-    recent: [Inherited; RECENT],
+    recent: Option<Box<[Inherited; RECENT]>>,
     said: usize,
     /// The last header's message stream id.
     pub message_stream_id: u32,
@@ -75,9 +75,11 @@ impl Stream {
 
     /// What a header of format 0 or 1 says of its message.
     #[inline]
-    pub(super) const fn says(&mut self, length: u32, type_id: u8) {
-        if length != self.length || type_id != self.type_id {
-            self.recent[self.said % RECENT] = self.inherited();
+    pub(super) fn says(&mut self, length: u32, type_id: u8) {
+        if (length != self.length || type_id != self.type_id) && self.type_id != 0 {
+            let last = self.inherited();
+            let recent = self.recent.get_or_insert_with(Box::default);
+            recent[self.said % RECENT] = last;
             self.said += 1;
         }
         self.length = length;
@@ -90,9 +92,10 @@ impl Stream {
         let same = move |other: &Inherited| {
             (other.length, other.type_id) == (last.length, last.type_id) || other.type_id == 0
         };
+        let recent = self.recent.as_deref().copied();
         std::iter::once(last)
             .filter(|last| last.type_id != 0)
-            .chain(self.recent.into_iter().filter(move |other| !same(other)))
+            .chain(recent.into_iter().flatten().filter(move |other| !same(other)))
     }
 
     const fn inherited(&self) -> Inherited {
@@ -128,13 +131,14 @@ impl Stream {
         }
     }
 
-    /// Forgets the message, keeping the header that later chunks inherit from. A large buffer is given back.
+    /// Forgets the message, keeping the header that later chunks inherit from. A large buffer is given back, and that of
+    /// what is no media, which comes seldom.
     pub(super) fn clear(&mut self) {
         const REUSE: usize = 16 << 10;
         self.received = 0;
         self.chunks = 0;
         self.kept.clear();
-        if self.kept.capacity() > REUSE {
+        if self.kept.capacity() > REUSE || !matches!(self.type_id, 8 | 9) {
             self.kept = Vec::new();
         }
         self.damaged.clear();
@@ -145,11 +149,14 @@ impl Stream {
 /// Headers remembered besides the last.
 const RECENT: usize = 8;
 
+/// Chunk streams for which room is made one by one.
+const FEW: usize = 8;
+
 /// The chunk streams of one direction. Those with one-byte ids, which is nearly all, are found without hashing.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     streams: Vec<Stream>,
-    small: [u16; 64],
+    small: [u8; 64],
     large: HashMap<u32, u32>,
     /// What the table occupies, payloads aside.
     bytes: usize,
@@ -175,10 +182,14 @@ impl Table {
             return slot;
         }
         let slot = self.streams.len();
+        if slot < FEW {
+            // Most directions have three or four, of many connections.
+            self.streams.reserve_exact(1);
+        }
         self.streams.push(Stream { id, ..Stream::default() });
         match self.small.get_mut(id as usize) {
             // At most 64 ids of this form exist among at most 65,598 streams; a late one may have a high slot.
-            Some(entry) if slot < usize::from(u16::MAX) => *entry = slot as u16 + 1,
+            Some(entry) if slot < usize::from(u8::MAX) => *entry = slot as u8 + 1,
             _ => {
                 self.large.insert(id, slot as u32);
             }

@@ -130,14 +130,12 @@ impl Sender {
 
     /// The first `n` bytes of the output were sent. More than there are count as all.
     pub fn sent(&mut self, n: usize) {
-        /// What is kept of an empty buffer: the answers to ordinary calls fit.
-        const REUSE: usize = 512;
         self.gone = self.output.len().min(self.gone.saturating_add(n));
         if self.gone == self.output.len() {
             self.before += self.gone as u64;
             self.gone = 0;
-            self.output.clear();
-            self.output.shrink_to(REUSE);
+            // Most connections have nothing more to send for long.
+            self.output = Vec::new();
         } else if self.gone > self.output.len() / 2 {
             self.before += self.gone as u64;
             self.output.drain(..self.gone);
