@@ -384,7 +384,9 @@ fn hostile_input_ends_in_time_and_in_lines_of_strict_json() {
             "{name}: {bytes} bytes, {} records, {} bytes of JSON, {:?}",
             run.records, run.json, run.took
         );
-        assert!(run.took < Duration::from_secs(20), "{name}: {:?}", run.took);
+        // Against what never ends or goes with the square of the bytes: minutes at this size. An optimised build takes
+        // less than a second for each; one without optimisation, beside other work, may take half a minute.
+        assert!(run.took < Duration::from_secs(90), "{name}: {:?}", run.took);
         assert!(run.json < 256 << 20, "{name}");
     }
 }
@@ -588,7 +590,7 @@ fn connections_that_carry_nothing_push_out_none_that_does() {
     });
     for packets in [around(silent), around(short)] {
         let (messages, mut codes) = messages_of(&packets, &limits, 10_000);
-        codes.retain(|code| !code.starts_with("cmd.") && !code.starts_with("chunk."));
+        codes.retain(|code| code.starts_with("limit.") || code.starts_with("tcp."));
         assert_eq!((messages, codes), (20, vec!["tcp.round-trip".to_owned()]));
     }
     // Each that is given up says so.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rtmpctl::Limits;
 use rtmpctl::capture::{Captures, Choice, file};
+use rtmpctl::inspect::rules::Settings;
 use rtmpctl::inspect::{self, Inspector};
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -27,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) payload_bytes: Option<usize>,
     /// What each video frame is made of.
     pub(crate) bitstream: bool,
+    /// Leave out what is judged: only what the decoding itself has to say.
+    pub(crate) unjudged: bool,
     /// Mask what is secret.
     pub(crate) redact: bool,
     /// Which connections to decode.
@@ -108,6 +111,7 @@ pub(crate) fn decode_to_lines(paths: &[&Path], options: &Options) -> String {
         chunks: options.chunks,
         whole_media: options.payload != Form::None,
         bitstream: options.bitstream,
+        rules: Settings { off: options.unjudged, ..Settings::default() },
         ..inspect::Options::default()
     };
     let mut inspector = Inspector::new(inspection, options.limits.clone());

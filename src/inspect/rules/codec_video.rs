@@ -136,6 +136,14 @@ fn is_hevc(record: &[u8]) -> bool {
         && size_of(Some(&hevc::decode(record).0)).is_some()
 }
 
+/// Whether an AVC record ends before what its counts and lengths say. A fault inside a parameter set is none of that.
+fn ends_inside(record: &[u8]) -> bool {
+    avc::decode(record).1.is_some_and(|fault| match fault.kind {
+        FaultKind::Short { had, .. } => fault.offset as u64 + had == record.len() as u64,
+        _ => false,
+    })
+}
+
 /// What is wrong with a record.
 fn wrong(format: Format, config: Option<&VideoConfig>, record: &[u8]) -> Option<&'static str> {
     let least = match format {
@@ -150,7 +158,7 @@ fn wrong(format: Format, config: Option<&VideoConfig>, record: &[u8]) -> Option<
     match (config.sps_count, config.pps_count) {
         (Some(0), _) => Some("without a sequence parameter set"),
         (_, Some(0)) => Some("without a picture parameter set"),
-        _ if format == Format::Avc && (config.width.is_none() || config.pps_count.is_none()) => {
+        _ if format == Format::Avc && (config.width.is_none() || ends_inside(record)) => {
             Some("which ends inside a field")
         }
         _ => None,

@@ -331,7 +331,7 @@ impl Judge for Bounds {
             self.begins(seen, way, frame);
             return;
         }
-        if !frame.marks.has(Marks::HIGH) {
+        if !frame.marks.has(Marks::HIGH) && !frame.marks.has(Marks::BACK) {
             return;
         }
         let timestamp = frame.timestamp;
