@@ -10,6 +10,7 @@ use crate::inspect::MessageRecord;
 use crate::inspect::pace::{Frame, Marks};
 use crate::proto::bitstream::Format;
 use crate::proto::codec::{VideoConfig, avc, hevc};
+use crate::proto::fault::FaultKind;
 
 const NO_CONFIG: Rule = Rule {
     code: "avc.no-config",
