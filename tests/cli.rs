@@ -555,6 +555,7 @@ fn recordings_are_raw_say_so_and_overwrite_nothing() {
                 record["findings"]["info"] = 0.into();
                 record["findings_list"] = serde_json::Value::Null;
                 record["verdict"]["evidence"] = serde_json::Value::Null;
+                record["verdict"]["findings"] = serde_json::Value::Null;
             }
             records.push(record);
         }

@@ -84,7 +84,7 @@ fn tag(first: u8, payload: &[u8]) -> Vec<u8> {
 fn every_tag_of_an_flv_file_is_a_message() {
     for name in FLV {
         let file = fs::read(testdata(name)).unwrap();
-        let options = Options { payload: Form::Hex, ..Options::default() };
+        let options = Options { payload: Form::Hex, ..unjudged() };
         let records = common::decode_file(&testdata(name), &options);
         assert_eq!(
             bare(&records[1], &["seq"]),

@@ -192,14 +192,8 @@ fn connections(lines: &mut Lines) {
     ] {
         lines.record(place, None, None, Event::Opened(opened("[fe80::1%3]:1", Transport::Rtmp)));
     }
-    for by in [
-        ClosedBy::Client,
-        ClosedBy::Server,
-        ClosedBy::Both,
-        ClosedBy::CaptureEnd,
-        ClosedBy::Rtmpctl,
-    ] {
-        for how in [CloseKind::Fin, CloseKind::Rst, CloseKind::Timeout, CloseKind::End] {
+    for by in BY {
+        for how in HOW {
             lines.whole(Event::Closed(Closed { by, how }));
         }
     }
@@ -234,8 +228,12 @@ fn handshakes(lines: &mut Lines) {
 }
 
 /// What a proxy tells of both sides: everything, or next to nothing.
+const BY: [ClosedBy; 5] =
+    [ClosedBy::Client, ClosedBy::Server, ClosedBy::Both, ClosedBy::CaptureEnd, ClosedBy::Rtmpctl];
+const HOW: [CloseKind; 4] = [CloseKind::Fin, CloseKind::Rst, CloseKind::Timeout, CloseKind::End];
+
 fn sides(transport: Transport) -> Sides {
-    if transport != Transport::Rtmps {
+    if !matches!(transport, Transport::Rtmp | Transport::Rtmps) {
         return Sides::default();
     }
     let address = "[2001:db8::1]:443".parse().unwrap();
@@ -1209,6 +1207,14 @@ fn summaries(lines: &mut Lines) {
             for reached in REACHED {
                 let verdict = verdict(outcome, reached);
                 lines.whole(Event::Summary(&Summary { verdict, ..bare.clone() }));
+            }
+        }
+        for by in BY {
+            for how in HOW {
+                let verdict = Verdict { closed: Closed { by, how }, ..bare.verdict.clone() };
+                let end = Some(SideEnd { how, at: 3 });
+                let proxy = Some(Box::new(Sides { ends: [end, end], ..sides(transport) }));
+                lines.whole(Event::Summary(&Summary { verdict, proxy, ..bare.clone() }));
             }
         }
         lines.whole(Event::Summary(&bare));
