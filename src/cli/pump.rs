@@ -215,7 +215,7 @@ impl Pump {
             self.go_on(Place::default());
         }
         self.show.write();
-        let recorded = self.recordings.finish().and(self.show.reports.finish());
+        let (recorded, reported) = (self.recordings.finish(), self.show.reports.finish());
         match self.show.outlet.finish(hurry) {
             Ok(0) => {}
             Ok(bytes) => say(&format!(
@@ -231,6 +231,7 @@ impl Pump {
             return Err(failure);
         }
         recorded?;
+        reported?;
         let failed = fail_on.is_some_and(|least| self.show.worst >= Some(least));
         Ok(if failed { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
     }

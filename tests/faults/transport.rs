@@ -28,6 +28,14 @@ fn testdata(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)).unwrap()
 }
 
+/// Where the tag with this number begins in an FLV file.
+fn tag(bytes: &[u8], number: usize) -> usize {
+    (0..number).fold(13, |at, _| {
+        let length = u32::from_be_bytes([0, bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        at + 11 + length as usize + 4
+    })
+}
+
 /// A usual capture.
 fn usual() -> Vec<u8> {
     let mut script = Script::new();
@@ -56,9 +64,9 @@ fn unsplit(t: &mut Script, chunk: usize) {
 fn split(t: &mut Script, there: &[u8]) {
     t.shake();
     for _ in 0..2 {
-        let head = b"\x04\xff\xff\xff\0\0\xc8\x08\x01\0\0\0\x01\0\0\0\xaf\x01";
-        t.raw(C2S, &[&head[..], &[2; 126]].concat());
-        t.raw(C2S, &[&[0xc4][..], there, &[2; 72]].concat());
+        let head = b"\x04\xff\xff\xff\0\0\xc8\x12\x01\0\0\0\x01\0\0\0\x02\0\x01a";
+        t.raw(C2S, &[&head[..], &[5; 124]].concat());
+        t.raw(C2S, &[&[0xc4][..], there, &[5; 72]].concat());
     }
 }
 
@@ -105,16 +113,14 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         file("flv.damaged", || {
             let mut bytes = testdata("avc-aac.flv");
-            let length = u32::from_be_bytes([0, bytes[14], bytes[15], bytes[16]]) as usize;
-            let next = 13 + 11 + length + 4;
-            bytes[next] = 0x77;
+            let at = tag(&bytes, 8);
+            bytes[at] = 0x77;
             bytes
         }),
         file("flv.encrypted", || {
             let mut bytes = testdata("avc-aac.flv");
-            let length = u32::from_be_bytes([0, bytes[14], bytes[15], bytes[16]]) as usize;
-            let next = 13 + 11 + length + 4;
-            bytes[next] |= 0x20;
+            let at = tag(&bytes, 8);
+            bytes[at] |= 0x20;
             bytes
         }),
         // Handshakes.
@@ -199,22 +205,22 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.publishing().message(C2S, 40, 1, 8, 0, b"\xaf\x01\x21").done();
         }),
         fault("chunk.csid-extended", |t| {
-            t.started().message(S2C, 500, 1, 8, 0, b"\xaf\x01\x21").done();
+            t.started().message(S2C, 500, 1, 18, 0, b"\x02\0\x01a").done();
         }),
         fault("chunk.csid-long-form", |t| {
             t.publishing().raw(C2S, b"\x01\x0a\0\0\0\0\0\x03\x08\x01\0\0\0\xaf\x01\x21").done();
         }),
         fault("chunk.msid-endian", |t| {
-            t.publishing().message(C2S, 4, 0x0100_0000, 8, 0, b"\xaf\x01\x21").done();
-        })
-        .also(&["cmd.media-before-start"]),
+            t.publishing().message(C2S, 4, 0x0100_0000, 18, 0, b"\x02\0\x01a").done();
+        }),
         fault("chunk.msg-too-big", |t| {
-            let frame = [b"\x27\x01\0\0\0", &vec![0x55; 1 << 20][..]].concat();
+            let frame = [b"\x27\x01\0\0\0\0\x10\0\0\x41", &vec![0x55; (1 << 20) - 1][..]].concat();
             t.publishing().video(0, Frame::Key).message(C2S, 6, 1, 9, 40, &frame).done();
         }),
         fault("chunk.neg-delta", |t| {
             t.publishing().audio(5000).raw(C2S, b"\x44\xff\xff\xf0\0\0\x02\x08\xaf\x01").done();
-        }),
+        })
+        .also(&["ts.jump"]),
         fault("chunk.type-unknown", |t| {
             t.publishing().message(C2S, 7, 1, 21, 0, b"what").done();
         }),
@@ -231,9 +237,8 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.raw(C2S, &[&begun[..], &[5; 4096]].concat()).audio(0).done();
         }),
         fault("chunk.fresh-fmt1", |t| {
-            t.publishing().raw(C2S, b"\x4a\0\0\0\0\0\x03\x08\xaf\x01\x21").done();
-        })
-        .also(&["cmd.media-before-start"]),
+            t.publishing().raw(C2S, b"\x4a\0\0\0\0\0\x04\x12\x02\0\x01a").done();
+        }),
         fault("chunk.fresh-fmt23", |t| {
             t.publishing().raw(C2S, &[0xc9; 200]).media(0, 1.0).done();
         }),
@@ -251,7 +256,8 @@ pub(crate) fn faults() -> Vec<Fault> {
                 t.wait(0.2).raw(C2S, &[&[0xc4][..], frame].concat());
             }
             t.done();
-        }),
+        })
+        .also(&["ts.all-zero"]),
         fault("chunk.fmt0-mid-message", |t| {
             t.publishing();
             let begun = b"\x0a\0\0\0\0\x13\x88\x12\x01\0\0\0";
@@ -303,17 +309,18 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.raw(C2S, b"\x06\0\0\0\0\x17\x75\x09\x01\0\0\0");
             t.raw(C2S, &big[..4096]).raw(C2S, &big[4200..]).media(0, 4.0).done();
         }),
-        fault("chunk.ext-ts-missing-t3", |t| split(t, &[])).also(&["cmd.media-before-start"]),
-        fault("chunk.ext-ts-wrong-value", |t| split(t, &[0; 4])).also(&["cmd.media-before-start"]),
+        fault("chunk.ext-ts-missing-t3", |t| split(t, &[])),
+        fault("chunk.ext-ts-wrong-value", |t| split(t, &[0; 4])),
         fault("chunk.ext-ts-ignored", |t| {
             t.publishing().video(16_777_000, Frame::Key).video(16_777_240, Frame::Inter);
             t.wait(0.5).close(ClosedBy::Server, CloseKind::Fin);
         })
-        .also(&["cmd.start-then-reject"]),
+        .also(&["cmd.start-then-reject", "ts.start-offset"]),
         fault("chunk.ext-ts-delta-or-abs", |t| {
             t.publishing().audio(20_000_000).audio(20_000_023);
             let delta = 20_000_046_u32.to_be_bytes();
             t.raw(C2S, &[b"\x44\xff\xff\xff\0\0\x02\x08", &delta[..], b"\xaf\x01"].concat()).done();
-        }),
+        })
+        .also(&["ts.jump", "ts.start-offset"]),
     ]
 }
