@@ -108,3 +108,20 @@ fn proxy_finds_what_a_client_does_wrong() {
         drop(server);
     }
 }
+
+#[test]
+fn profiles_hold_live_too() {
+    let path =
+        std::env::temp_dir().join(format!("rtmpctl-live-profile-{}.toml", std::process::id()));
+    std::fs::write(&path, "name = \"Us\"\n[video]\ncodecs = [\"hevc\"]\n").unwrap();
+    let profile = path.to_str().unwrap();
+    let listen = Running::start(&["listen", "127.0.0.1:0", "--profile", profile]);
+    let upstream = format!("rtmp://{}", listen.address);
+    let proxy =
+        Running::start(&["proxy", &upstream, "--listen", "127.0.0.1:0", "--profile", profile]);
+    send(&proxy.address, &bytes("profile.codec"));
+    for found in [proxy.codes(), listen.codes()] {
+        assert!(found.iter().any(|code| code == "profile.codec"), "{found:?}");
+    }
+    let _ = std::fs::remove_file(path);
+}
