@@ -551,6 +551,9 @@ fn recordings_are_raw_say_so_and_overwrite_nothing() {
             if let Some(call) = record.pointer("/command/reply_to").and_then(|seq| seq.as_u64()) {
                 record["command"]["reply_to"] = numbers[&call].into();
             }
+            if let Some(about) = record["about"].as_u64() {
+                record["about"] = numbers[&about].into();
+            }
             if record["event"] == "summary" {
                 record["findings"]["info"] = 0.into();
                 record["findings_list"] = serde_json::Value::Null;

@@ -117,10 +117,13 @@ fn bare(mut value: Value) -> Value {
             for key in ["time", "elapsed", "frame", "duration", "at", "took", "proxy"] {
                 object.shift_remove(key);
             }
-            // It says how long after the stream the connection ended.
-            if let Some(sentence) = object.get_mut("sentence") {
-                let said = sentence.as_str().unwrap();
-                *sentence = said.replace(|c: char| c.is_ascii_digit() || c == '.', "").into();
+            // They say how long after something else the connection ended.
+            for key in ["sentence", "message"] {
+                if let Some(text) = object.get_mut(key)
+                    && let Some(said) = text.as_str()
+                {
+                    *text = said.replace(|c: char| c.is_ascii_digit() || c == '.', "").into();
+                }
             }
             object.values_mut().for_each(|value| *value = bare(value.take()));
         }

@@ -50,6 +50,8 @@ pub(super) struct Line {
     faults: Faults,
     direction: Direction,
     random: Random,
+    /// Of the jitter, which is drawn once for each piece that comes: the bytes that are changed are not to depend on that.
+    uneven: Random,
     /// What is kept, and until when.
     queue: VecDeque<(Instant, Vec<u8>)>,
     held: usize,
@@ -75,6 +77,7 @@ impl Line {
     pub(super) fn new(faults: Faults, direction: Direction, seed: u64, most: usize) -> Self {
         let now = Instant::now();
         let mut random = Random(seed);
+        let uneven = Random(!seed);
         let until_corrupt = random.gap(faults.corrupt_rate);
         // What a sender cannot see queueing would show it the rate only after a long time.
         let most = match faults.rate {
@@ -88,6 +91,7 @@ impl Line {
             faults,
             direction,
             random,
+            uneven,
             queue: VecDeque::new(),
             held: 0,
             most,
@@ -124,7 +128,7 @@ impl Line {
                 format!("{} is delayed by {} s{uneven}", self.direction, delay.as_secs_f64());
             done.push(Done::fault(text));
         }
-        let due = now + delay + jitter.mul_f64(self.random.share());
+        let due = now + delay + jitter.mul_f64(self.uneven.share());
         let due = self.queue.back().map_or(due, |(before, _)| due.max(*before));
         self.held += bytes.len();
         self.queue.push_back((due, bytes));
