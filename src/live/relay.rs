@@ -63,6 +63,13 @@ pub(super) struct Frame {
     kind: FrameKind,
 }
 
+impl Frame {
+    /// What it takes: one without payload too.
+    fn memory(&self) -> usize {
+        self.payload.len() + size_of::<Self>()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FrameKind {
     Header(Slot),
@@ -95,7 +102,7 @@ impl Relay {
                 hub.forget(&mut stream.content.borrow_mut());
             }
         }
-        stream.content.borrow().tell(&Told::Begins);
+        stream.content.borrow().begin();
         Some(Publisher { relay: self.clone(), stream })
     }
 
@@ -222,7 +229,7 @@ fn keep(hub: &Hub, content: &mut Content, frame: &Rc<Frame>) {
         _ if !content.grouping => return,
         _ => {}
     }
-    let bytes = frame.payload.len() + size_of::<Frame>();
+    let bytes = frame.memory();
     if hub.cached.get() + bytes > hub.limits.relay_bytes {
         hub.forget(content);
         return;
@@ -246,6 +253,13 @@ impl Content {
     fn tell(&self, told: &Told) {
         for player in &self.players {
             player.tell(told);
+        }
+    }
+
+    /// The stream begins: nothing before it is missing.
+    fn begin(&self) {
+        for player in &self.players {
+            player.0.borrow_mut().awaits_key = false;
         }
     }
 }
@@ -300,8 +314,6 @@ fn frame(message: &Message<'_>, limits: &Limits) -> Option<Rc<Frame>> {
 /// What a player is told.
 #[derive(Debug, Clone)]
 pub(super) enum Told {
-    /// The stream begins.
-    Begins,
     /// The next message.
     Frame(Rc<Frame>),
     /// The stream has ended; it may begin again.
@@ -331,7 +343,9 @@ impl Queue {
     fn tell(&self, told: &Told) {
         let mut waiting = self.0.borrow_mut();
         match told {
-            Told::Begins | Told::Ends => waiting.awaits_key = false,
+            // Said once, however often the stream ends and begins while the player does not read.
+            Told::Ends if matches!(waiting.told.back(), Some(Told::Ends)) => return,
+            Told::Ends => waiting.awaits_key = false,
             Told::Frame(frame) if !waiting.takes(frame) => return,
             Told::Frame(_) => {}
         }
@@ -346,7 +360,7 @@ impl Queue {
 impl Waiting {
     fn push(&mut self, told: Told) {
         if let Told::Frame(frame) = &told {
-            self.bytes += frame.payload.len();
+            self.bytes += frame.memory();
         }
         self.told.push_back(told);
     }
@@ -389,7 +403,7 @@ impl Player {
             return None;
         };
         if let Told::Frame(frame) = &told {
-            waiting.bytes -= frame.payload.len();
+            waiting.bytes -= frame.memory();
         }
         Some(told)
     }

@@ -148,7 +148,6 @@ impl Half {
             while sender.waiting() < AHEAD {
                 match player.next(cx.waker()) {
                     None => break,
-                    Some(Told::Begins) => {}
                     Some(Told::Ends) => responder.unpublish_notify(*id, sender),
                     Some(Told::Frame(frame)) => {
                         sender.send(*id, frame.type_id, frame.timestamp, &frame.payload);
@@ -193,9 +192,10 @@ fn react(
     let player = |id: u32| playing.iter().find(|(other, _)| *other == id).map(|(_, player)| player);
     match event {
         Event::Published { stream, key, .. } => {
-            let published = host.relay.publish(bare(app), bare(key.as_bytes()));
+            // What the message stream was used for is over, the same name among it.
             publishing.retain(|(id, _)| *id != stream);
             playing.retain(|(id, _)| *id != stream);
+            let published = host.relay.publish(bare(app), bare(key.as_bytes()));
             if let Some(publisher) = published {
                 publishing.push((stream, publisher));
                 responder.allow(stream, sender);
