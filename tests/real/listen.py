@@ -129,7 +129,8 @@ def gstreamer_publishes(sink):
             records = server.records()
         whole(records)
         packets = probed(copy)
-        same([len(packets[kind]) for kind in packets], [len(probed(avc)[kind]) for kind in packets], "number of packets")
+        for kind in ("video", "audio"):
+            check(len(packets[kind]) == len(probed(avc)[kind]), kind, "packets:", len(packets[kind]))
         equal(records, "c2s", packets)
         counted(records, packets)
         parameters(records, avc)
@@ -162,7 +163,10 @@ def enhanced(name):
         for kind, count in seen.items():
             tracks = [track for track in records[-1]["tracks"] if track["type"] == kind]
             check(len(tracks) == count, "%d %s tracks of %d" % (len(tracks), kind, count))
-        same(hashed(recorded(flv), new), hashed(path, new), "line of framemd5")
+        # ffmpeg writes VP9's record anew, and reads of FLAC an empty packet at the end: so it does into a file.
+        copy = os.path.join(tmp, "copy-%s.flv" % name)
+        codecs.publish("ffmpeg", path, copy)
+        same(hashed(recorded(flv), new), hashed(copy, new), "line of framemd5")
     test.__name__ = "enhanced_" + name.replace("-", "_")
     return test
 
