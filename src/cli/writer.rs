@@ -179,7 +179,10 @@ mod tests {
         let (written, blocks) = channel();
         let (failed, failure) = channel();
         let gate = move || Box::new(Gate(opened, written)) as Box<dyn Write>;
-        let queue = Queue::start(gate, move || drop(failed.send(()))).unwrap();
+        let queue = Queue::start(gate, move || {
+            let _ = failed.send(());
+        })
+        .unwrap();
         (queue, open, blocks, failure)
     }
 

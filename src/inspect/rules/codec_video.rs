@@ -359,14 +359,12 @@ impl Judge for Framing {
         let time = frame.timestamp;
         match broken(format, data, counter.nal_length_size) {
             None => {}
+            // Once for each track: it is the sender's way.
+            Some(Broken::AnnexB) if std::mem::replace(self.annex_b.of(frame), true) => {}
             Some(Broken::AnnexB) => {
-                if !std::mem::replace(self.annex_b.of(frame), true) {
-                    seen.report(&ANNEX_B, || {
-                        format!(
-                            "the {name} frame at {time} ms begins with a start code and no length"
-                        )
-                    });
-                }
+                seen.report(&ANNEX_B, || {
+                    format!("the {name} frame at {time} ms begins with a start code and no length")
+                });
             }
             Some(Broken::Zero { at }) => {
                 seen.report(&NAL_LENGTH, || {

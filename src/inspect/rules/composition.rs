@@ -250,9 +250,9 @@ mod tests {
     fn slice(b: bool, order: u8) -> [u8; 4] {
         // P is ue(0) = 1, B is ue(1) = 010.
         let bits: u32 = if b {
-            0b1_010_1_0000_0000_000 | u32::from(order) << 3
+            0b1010_1000_0000_0000 | u32::from(order) << 3
         } else {
-            0b1_1_1_0000_0000_00000 | u32::from(order) << 5
+            0b1110_0000_0000_0000 | u32::from(order) << 5
         };
         let [_, _, high, low] = bits.to_be_bytes();
         [if b { 0x01 } else { 0x41 }, high, low, 0x80]

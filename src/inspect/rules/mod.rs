@@ -1,7 +1,7 @@
 //! Judgement: what is wrong with a connection, who breaks on it, and what to do.
 //!
 //! A [`Rule`] is the data about a kind of finding. Some findings are the decoding's own (a loss of the framing, a limit):
-//! whoever notices reports them, and here is only their data. All others are judged here: a [`judge::Judge`] stands
+//! whoever notices reports them, and here is only their data. All others are judged here: a `judge::Judge` stands
 //! beside its rules, sees what happens on one connection together with the facts known so far, and reports. It owns
 //! bounded state only and never a list that grows with the connection.
 //!

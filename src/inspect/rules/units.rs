@@ -107,12 +107,8 @@ pub(super) const fn format_of(counter: &Counter) -> Option<Format> {
 /// What is wrong with how the units of a frame are framed.
 pub(super) fn broken(format: Format, content: Content<'_>, size: Option<u8>) -> Option<Broken> {
     let mut units = Units::new(format, content, size);
-    let mut count = 0;
-    let mut odd = false;
-    for unit in units.by_ref() {
-        odd |= count == 0 && !is_plausible(format, unit.bytes);
-        count += 1;
-    }
+    let odd = units.next().is_some_and(|unit| !is_plausible(format, unit.bytes));
+    units.by_ref().for_each(drop);
     let bytes = content.bytes;
     // A start code of four bytes reads as a length of 1, one of three as a length of 256 to 511.
     let starts = bytes.starts_with(&[0, 0, 0, 1]) || bytes.starts_with(&[0, 0, 1]);

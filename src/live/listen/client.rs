@@ -206,7 +206,7 @@ impl Client {
         }
         let patience = host.limits.handshake_time;
         let late = if !half.connection.is_open() {
-            (now >= half.began + patience).then(|| ("its handshake was not over", patience))
+            (now >= half.began + patience).then_some(("its handshake was not over", patience))
         } else if half.responder.app().is_none() {
             (now >= half.began + 2 * patience).then(|| ("it had not sent connect", 2 * patience))
         } else {
