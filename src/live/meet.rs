@@ -5,7 +5,7 @@ use std::io;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::tls::{begins_with_tls, explain, failed};
+use super::tls::{begins_with_tls, explain, failed, is_of_peer};
 use super::{Common, Incoming, Stream, Tap};
 use crate::inspect::{CloseKind, ClosedBy, Transport};
 use crate::proto::handshake::Side;
@@ -63,17 +63,13 @@ pub(super) async fn secure(tcp: TcpStream, common: &Common) -> Result<Stream, Un
     match timeout(patience, tls.accept(tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
-            let by = if error.kind() == io::ErrorKind::InvalidData {
-                ClosedBy::Rtmpctl
-            } else {
-                ClosedBy::Client
-            };
+            let by = if is_of_peer(&error) { ClosedBy::Client } else { ClosedBy::Server };
             let how = closed_by_error(&error);
             Err(Unsecured { why: explain(&error, Side::Server), by, how })
         }
         Err(_) => {
             let why = format!("the TLS handshake was not over after {} s", patience.as_secs());
-            Err(Unsecured { why, by: ClosedBy::Rtmpctl, how: CloseKind::Timeout })
+            Err(Unsecured { why, by: ClosedBy::Server, how: CloseKind::Timeout })
         }
     }
 }

@@ -17,7 +17,7 @@ use rustls::crypto::CryptoProvider;
 pub use client::{Client, Trust};
 pub use key_log::KeyLogFile;
 pub use server::{Identity, Server, begins_with_tls};
-pub use words::{explain, failed};
+pub use words::{explain, failed, is_of_peer};
 
 /// Why TLS cannot be set up.
 #[derive(Debug)]

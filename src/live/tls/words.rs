@@ -7,6 +7,15 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 use crate::inspect::{Finding, Severity};
 use crate::proto::handshake::Side;
 
+/// Whether a TLS handshake failed because the peer ended it, with an alert or without.
+#[must_use]
+pub fn is_of_peer(error: &io::Error) -> bool {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(tls) => matches!(tls, Error::AlertReceived(_)),
+        None => true,
+    }
+}
+
 /// Why a TLS handshake failed, as a clause, told from the error of the socket. `side` is this program's.
 #[must_use]
 pub fn explain(error: &io::Error, side: Side) -> String {
