@@ -63,13 +63,13 @@ pub(super) async fn secure(tcp: TcpStream, common: &Common) -> Result<Stream, Un
     match timeout(patience, tls.accept(tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
-            let by = if is_of_peer(&error) { ClosedBy::Client } else { ClosedBy::Server };
+            let by = if is_of_peer(&error) { ClosedBy::Client } else { ClosedBy::Rtmpctl };
             let how = closed_by_error(&error);
             Err(Unsecured { why: explain(&error, Side::Server), by, how })
         }
         Err(_) => {
             let why = format!("the TLS handshake was not over after {} s", patience.as_secs());
-            Err(Unsecured { why, by: ClosedBy::Server, how: CloseKind::Timeout })
+            Err(Unsecured { why, by: ClosedBy::Rtmpctl, how: CloseKind::Timeout })
         }
     }
 }
