@@ -7,7 +7,9 @@
 )]
 
 use std::fs::File;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rtmpctl::Limits;
 use rtmpctl::capture::{Captures, Choice, file};
@@ -16,6 +18,17 @@ use rtmpctl::inspect::{self, Inspector};
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
 use rtmpctl::output::redact::Redactor;
+
+/// What a test that hangs is ended by; what is waited for takes milliseconds.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A socket that does not hang a test for ever.
+pub(crate) fn peer(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
 
 /// How to decode a capture.
 #[derive(Debug, Clone, Default)]

@@ -10,4 +10,7 @@ mod plain;
 mod program;
 mod rig;
 mod secure;
+#[cfg(all(unix, feature = "cli"))]
+#[path = "../spawned/mod.rs"]
+mod spawned;
 mod upstream;

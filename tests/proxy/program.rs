@@ -1,104 +1,25 @@
 //! The program itself: what it prints, how it ends, and that a recording of what it saw says the same again.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::common::{Scratch, parse};
-use crate::rig::{Cut, DEADLINE, Upstream, exchange, peer, read_exact};
+use crate::rig::{Cut, DEADLINE, Upstream, exchange, read_exact};
+use crate::spawned::{Program, bare, lines, output, rtmpctl};
 
-/// `rtmpctl proxy`, which is ended with the test.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-    said: Arc<Mutex<Vec<String>>>,
+/// `rtmpctl proxy` on a free port, whose output goes to `out`.
+fn onto(arguments: &[&str], out: Stdio) -> Program {
+    let mut command = rtmpctl();
+    command.args(["proxy", "--listen", "127.0.0.1:0"]).args(arguments);
+    Program::start(command, out)
 }
 
-impl Program {
-    /// Starts it on a free port, and waits until it listens.
-    fn start(arguments: &[&str], dir: &Path) -> Self {
-        let out = std::fs::File::create(dir.join("out")).unwrap();
-        Self::onto(arguments, out.into())
-    }
-
-    fn onto(arguments: &[&str], out: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
-            .args(["proxy", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = Vec::new();
-        let address = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("it ends: {said:?}")).unwrap();
-            let address = line
-                .strip_prefix("rtmpctl: listening on ")
-                .map(|rest| rest.split(' ').next().unwrap().parse().unwrap());
-            said.push(line);
-            if let Some(address) = address {
-                break address;
-            }
-        };
-        let said = Arc::new(Mutex::new(said));
-        let more = Arc::clone(&said);
-        std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| more.lock().unwrap().push(line));
-        });
-        Self { child, address, said }
-    }
-
-    fn connect(&self) -> TcpStream {
-        peer(TcpStream::connect(self.address).unwrap())
-    }
-
-    /// Whether it says that on standard error, now or soon.
-    fn says(&self, what: &str) -> bool {
-        let begin = Instant::now();
-        loop {
-            if self.said.lock().unwrap().iter().any(|line| line.contains(what)) {
-                return true;
-            }
-            if begin.elapsed() > DEADLINE {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let done = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(done.unwrap().success());
-    }
-
-    fn ended(&mut self) -> ExitStatus {
-        let begin = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begin.elapsed() < DEADLINE, "it does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn lines(dir: &Path) -> Vec<Value> {
-    parse(&std::fs::read_to_string(dir.join("out")).unwrap())
+fn start(arguments: &[&str], dir: &Path) -> Program {
+    onto(arguments, output(dir))
 }
 
 fn url(upstream: &Upstream) -> String {
@@ -110,29 +31,6 @@ fn raw(direction: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// What is the same however it was captured: all but times and packets, and what only a proxy knows.
-fn bare(mut value: Value) -> Value {
-    match &mut value {
-        Value::Object(object) => {
-            for key in ["time", "elapsed", "frame", "duration", "at", "took", "proxy"] {
-                object.shift_remove(key);
-            }
-            // They say how long after something else the connection ended.
-            for key in ["sentence", "message"] {
-                if let Some(text) = object.get_mut(key)
-                    && let Some(said) = text.as_str()
-                {
-                    *text = said.replace(|c: char| c.is_ascii_digit() || c == '.', "").into();
-                }
-            }
-            object.values_mut().for_each(|value| *value = bare(value.take()));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|value| *value = bare(value.take())),
-        _ => {}
-    }
-    value
-}
-
 #[test]
 fn what_is_seen_live_and_what_its_recording_is_decoded_to_are_the_same() {
     let scratch = Scratch::new("proxy-agree");
@@ -142,7 +40,7 @@ fn what_is_seen_live_and_what_its_recording_is_decoded_to_are_the_same() {
     let upstream = Upstream::new();
     let url = url(&upstream);
     let arguments = ["-f", "json", "--chunks", "--show-keys", "--write-pcapng", recording, &url];
-    let mut program = Program::start(&arguments, dir);
+    let mut program = start(&arguments, dir);
     for cut in Cut::ALL {
         let client = program.connect();
         exchange(client, upstream.accept(), cut, &raw("c2s"), &raw("s2c"));
@@ -150,7 +48,7 @@ fn what_is_seen_live_and_what_its_recording_is_decoded_to_are_the_same() {
     program.signal("-INT");
     assert!(program.ended().success());
     let live: Vec<Value> = lines(dir).into_iter().skip(1).map(bare).collect();
-    let decoded = Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
+    let decoded = rtmpctl()
         .args(["decode", "-f", "json", "--chunks", "--show-keys", recording])
         .output()
         .unwrap();
@@ -168,7 +66,7 @@ fn an_interrupt_in_the_middle_of_a_stream_ends_it_with_every_record_whole() {
     let scratch = Scratch::new("proxy-interrupt");
     for signal in ["-INT", "-TERM"] {
         let upstream = Upstream::new();
-        let mut program = Program::start(&["-f", "json", &url(&upstream)], scratch.path());
+        let mut program = start(&["-f", "json", &url(&upstream)], scratch.path());
         let mut client = program.connect();
         let mut server = upstream.accept();
         let up = raw("c2s");
@@ -192,7 +90,7 @@ fn an_interrupt_in_the_middle_of_a_stream_ends_it_with_every_record_whole() {
 #[test]
 fn forwarding_does_not_wait_for_an_output_that_nobody_reads() {
     let upstream = Upstream::new();
-    let mut program = Program::onto(&["-f", "json", "--chunks", &url(&upstream)], Stdio::piped());
+    let mut program = onto(&["-f", "json", "--chunks", &url(&upstream)], Stdio::piped());
     // More records than wait anywhere, each of a byte of payload.
     let mut up = vec![3; 3073];
     up.extend([[4, 0, 0, 0, 0, 0, 1, 18, 1, 0, 0, 0, 5]].repeat(60_000).concat());
@@ -224,8 +122,7 @@ fn keys_are_masked_before_and_after_they_are_rewritten() {
     let key = "fresh_0123456789abcdef";
     let url = format!("{}/app2/{key}", url(&upstream));
     for format in ["json", "table"] {
-        let mut program =
-            Program::start(&["-f", format, "--once", "--rewrite", &url], scratch.path());
+        let mut program = start(&["-f", format, "--once", "--rewrite", &url], scratch.path());
         let up = raw("c2s");
         let (got, _) = exchange(program.connect(), upstream.accept(), Cut::Whole, &up, &raw("s2c"));
         assert!(memchr::memmem::find(&got, key.as_bytes()).is_some());
@@ -243,12 +140,7 @@ fn keys_are_masked_before_and_after_they_are_rewritten() {
 #[test]
 fn what_it_cannot_do_is_said_and_is_wrong_usage() {
     let run = |arguments: &[&str]| {
-        let done = Command::new(env!("CARGO_BIN_EXE_rtmpctl"))
-            .arg("proxy")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let done = rtmpctl().arg("proxy").args(arguments).stdin(Stdio::null()).output().unwrap();
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     };
     let upstream = Upstream::new();
@@ -271,7 +163,7 @@ fn what_it_cannot_do_is_said_and_is_wrong_usage() {
 #[test]
 fn insecurity_is_said_at_each_run() {
     let scratch = Scratch::new("proxy-insecure");
-    let mut program = Program::start(&["--insecure", "rtmps://127.0.0.1:9"], scratch.path());
+    let mut program = start(&["--insecure", "rtmps://127.0.0.1:9"], scratch.path());
     assert!(program.says("is not checked (--insecure)"));
     program.signal("-INT");
     assert!(program.ended().success());

@@ -13,8 +13,7 @@ use rtmpctl::live::{Common, Incoming, ReadBuffer, Taps, accept, bind, tls};
 use rtmpctl::proto::Direction;
 use tokio::sync::oneshot;
 
-/// What a test that hangs is ended by; what is waited for takes milliseconds.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) use crate::common::{DEADLINE, peer};
 
 /// What was told of one connection.
 #[derive(Debug, Clone, Default)]
@@ -207,14 +206,6 @@ impl Drop for Rig {
             assert!(ended.is_ok() || std::thread::panicking(), "the proxy panicked");
         }
     }
-}
-
-/// A socket that does not hang a test for ever.
-pub(crate) fn peer(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
 }
 
 /// A server's listening socket.

@@ -268,6 +268,29 @@ pub fn joined(packets: &[Owned]) -> Vec<Event2> {
     out
 }
 
+/// What the client of each connection sent, of those that the capture has from the first byte to the last.
+pub fn clients(file: &[u8]) -> Vec<Vec<u8>> {
+    let mut streams: Vec<(_, Vec<u8>)> = Vec::new();
+    let mut incomplete = Vec::new();
+    for event in joined(&packets(file)) {
+        match event {
+            Event2::Bytes { flow, direction: Direction::ClientToServer, data, .. } => {
+                match streams.iter_mut().find(|(known, _)| *known == flow) {
+                    Some((_, bytes)) => bytes.extend(data),
+                    None => streams.push((flow, data)),
+                }
+            }
+            Event2::Other(Traffic::Opened { flow, opened, .. }) if !opened.from_start => {
+                incomplete.push(flow);
+            }
+            Event2::Other(Traffic::Gap { flow, .. }) => incomplete.push(flow),
+            _ => {}
+        }
+    }
+    streams.retain(|(flow, _)| !incomplete.contains(flow));
+    streams.into_iter().map(|(_, bytes)| bytes).collect()
+}
+
 /// The JSON lines of traffic whose bytes come in pieces of the sizes that `cut` gives, without the fields that tell
 /// when and in which packet.
 pub fn lines(traffic: &[Event2], options: &Options, mut cut: impl FnMut() -> usize) -> Vec<String> {

@@ -3,37 +3,12 @@
 use std::collections::HashMap;
 
 use rtmpctl::Limits;
-use rtmpctl::inspect::Traffic;
-use rtmpctl::proto::Direction;
 use rtmpctl::proto::chunk::{self, Item, Keep};
 use rtmpctl::proto::message::{self, Body};
 use rtmpctl::proto::session::{Event, Policy};
 
-use crate::rig::{self, Event2, Random};
+use crate::rig::{self, Random, clients};
 use crate::talk::{HANDSHAKE, Server};
-
-/// What the client of each connection sent, of those that the capture has from the first byte to the last.
-fn clients(file: &[u8]) -> Vec<Vec<u8>> {
-    let mut streams: Vec<(_, Vec<u8>)> = Vec::new();
-    let mut incomplete = Vec::new();
-    for event in rig::joined(&rig::packets(file)) {
-        match event {
-            Event2::Bytes { flow, direction: Direction::ClientToServer, data, .. } => {
-                match streams.iter_mut().find(|(known, _)| *known == flow) {
-                    Some((_, bytes)) => bytes.extend(data),
-                    None => streams.push((flow, data)),
-                }
-            }
-            Event2::Other(Traffic::Opened { flow, opened, .. }) if !opened.from_start => {
-                incomplete.push(flow);
-            }
-            Event2::Other(Traffic::Gap { flow, .. }) => incomplete.push(flow),
-            _ => {}
-        }
-    }
-    streams.retain(|(flow, _)| !incomplete.contains(flow));
-    streams.into_iter().map(|(_, bytes)| bytes).collect()
-}
 
 /// The transactions that want an answer, the media messages, and the names of the calls in order.
 struct Sent {
