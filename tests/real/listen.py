@@ -19,7 +19,7 @@ import tempfile
 
 import decode
 from decode import DEADLINE, KEY, check, commands, equal, media, messages, probed, process, quiet, run, same, until, whole
-from proxy import listening, publish
+from proxy import decoded, listening, publish, without_notes
 
 # codecs.py beside this; by that name Python has a module of its own
 spec = importlib.util.spec_from_file_location("real_codecs", os.path.join(decode.HERE, "codecs.py"))
@@ -248,8 +248,8 @@ def nobody_plays(tmp, avc, hevc):
 
 # ---------------------------------------------------------------- encryption, refusals, endings
 def secure(tmp, avc, hevc):
-    flv = tempfile.mkdtemp(dir=tmp)
-    with listening(tmp, "listen", "--tls-self-signed", "--write-flv", flv) as server:
+    flv, written = tempfile.mkdtemp(dir=tmp), os.path.join(tmp, "secure.pcapng")
+    with listening(tmp, "listen", "--tls-self-signed", "--write-flv", flv, "--write-pcapng", written) as server:
         publish(avc, "rtmps://127.0.0.1:%d/live/secure" % server.port, "-tls_verify", "0")
         publish(avc, "rtmp://127.0.0.1:%d/live/plain" % server.port)
         until(lambda: server.closed() == 2, "the end of the connections")
@@ -259,6 +259,9 @@ def secure(tmp, avc, hevc):
     same([record["transport"] for record in records if record["event"] == "summary"], ["rtmps", "rtmp"], "transport")
     for connection in (1, 2):
         equal([record for record in records if record.get("connection") == connection], "c2s", probed(avc))
+    # What is written is decrypted, so it is plain RTMP and no more to be told of its certificate.
+    live, again = ([{**record, "transport": None} for record in without_notes(these)] for these in (records, decoded(written)))
+    same(live, again, "live and its recording")
     for path in recorded(flv, 2):
         same(hashed(path), hashed(avc), "line of framemd5")
 
