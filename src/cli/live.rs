@@ -216,9 +216,9 @@ impl Signal {
     }
 }
 
-/// Printed records wait at most this long for others to be written with: not seen by people, and system calls enough to
-/// matter are saved.
-const LINGER: Duration = Duration::from_millis(5);
+/// Printed records wait at most this long for others to be written with: not seen by people, and each time that the thread
+/// which writes is woken costs as much as several messages.
+const LINGER: Duration = Duration::from_millis(20);
 
 impl Outputs {
     #[inline]

@@ -124,9 +124,11 @@ def decoded(path, *options):
 
 
 def without_notes(records):
-    """Findings of the capture itself are not there live; they shift numbers."""
+    """Findings about segments are not there live, where nobody sees them; they shift numbers."""
+    def about_segments(code):
+        return code.split(".")[0] in ("tcp", "capture") or code == "hs.fragmented"
     return [{key: value for key, value in bare(record).items() if key not in ("seq", "about", "reply_to", "findings", "findings_list")}
-            for record in records[1:] if not (record["event"] == "finding" and record["code"].split(".")[0] in ("tcp", "tls", "capture"))]
+            for record in records[1:] if not (record["event"] == "finding" and about_segments(record["code"]))]
 
 
 # ---------------------------------------------------------------- the tests

@@ -190,7 +190,12 @@ impl Shared {
     /// Connects to the server while the client's TLS handshake is done. `None` where either fails, which is told.
     async fn join(&self, incoming: Incoming) -> Option<Joined> {
         let Incoming { tcp, client, server, at } = incoming;
-        let own = tcp.local_addr().unwrap_or(server);
+        // Of a connection that was redirected the local address is where it was going.
+        let listens = self.common.listens;
+        let own = match self.target {
+            Some(_) => tcp.local_addr().unwrap_or(listens),
+            None => listens,
+        };
         let open = |transport| self.common.taps.open(at, client, server, transport);
         let Some(mut ends) = self.loops.enter(tcp.peer_addr().unwrap_or(client)) else {
             refuse(

@@ -51,7 +51,7 @@ pub(super) enum Progress {
 }
 
 /// Reads of one direction before the others have their turn.
-const TURN: usize = 4;
+const TURN: usize = 2;
 /// How long a receiver may take nothing before it is told of.
 const STALLED: Duration = Duration::from_secs(5);
 
