@@ -71,7 +71,9 @@ where
         .build()
         .map_err(|error| Failure::io("cannot start", error))?;
     let entered = runtime.enter();
-    let most = most_connections(live.max_connections, plan.sockets);
+    // A connection that is recorded has a file beside its sockets.
+    let files = plan.sockets + usize::from(shared.write_flv.is_some());
+    let most = most_connections(live.max_connections, files);
     let limits = Limits { connections: most, ..Limits::default() };
     let unbound = |error| Failure::io(format!("cannot listen on {wanted}"), error);
     let (listener, no_tproxy) = match plan.redirected {

@@ -50,13 +50,13 @@ pub fn bind_redirected(address: SocketAddr) -> io::Result<(TcpListener, Option<i
 /// Connections that wait to be accepted; the system takes it down to what it allows.
 const BACKLOG: u32 = 4096;
 
-/// How many connections there may be at once, each of `sockets` sockets: `wanted`, or fewer where the system allows the
-/// program fewer open files. It raises what it may itself.
+/// How many connections there may be at once, each of so many `files`, sockets among them: `wanted`, or fewer where the
+/// system allows the program fewer open files. It raises what it may itself.
 #[must_use]
-pub fn most_connections(wanted: usize, sockets: usize) -> usize {
+pub fn most_connections(wanted: usize, files: usize) -> usize {
     let allowed = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-    let for_sockets = usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
-    wanted.min((for_sockets / sockets.max(1)).max(1))
+    let for_all = usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    wanted.min((for_all / files.max(1)).max(1))
 }
 
 /// Files that are no connections: standard streams, listener, event queues, outputs, and one that is refused.

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use rtmpctl::proto::message::command::PublishType;
 
-use crate::common::{DEADLINE, parse, peer};
-use crate::rig::{Listen, app, connected, dial, ffmpeg, of, why};
+use crate::common::{DEADLINE, parse};
+use crate::rig::{Listen, app, connected, dial, ffmpeg, of, publisher, send, why};
 use crate::spawned::{Program, rtmpctl};
 
 #[tokio::test]
@@ -28,31 +28,64 @@ async fn one_connection_too_many_is_closed_at_once() {
     assert_eq!(of(&records, "summary").len(), 3);
 }
 
-#[test]
-fn files_that_run_out_are_said_and_waited_for() {
+/// The program where 64 files may be open.
+fn limited() -> Command {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rtmpctl")]);
-    let mut listen = Listen::by("files", limited, &["--write-flv", "DIR/flv"]);
-    assert!(listen.program.says("at most 40 connections at once"));
-    // Each publisher takes two files: its socket and its recording.
-    let begin = &ffmpeg()[..20_000];
-    let mut clients: Vec<TcpStream> = (0..40)
-        .map(|_| {
-            let mut client = peer(TcpStream::connect(listen.address()).unwrap());
-            client.write_all(begin).unwrap();
-            client
-        })
-        .collect();
+    limited
+}
+
+#[test]
+fn no_more_connections_are_taken_than_may_have_files() {
+    for (name, arguments, most) in
+        [("few", &[][..], 40), ("recorded", &["--write-flv", "DIR/flv"][..], 20)]
+    {
+        let mut listen = Listen::by(name, limited(), arguments);
+        assert!(listen.program.says(&format!("at most {most} connections at once")));
+        let clients: Vec<TcpStream> = (0..=most)
+            .map(|_| {
+                let mut client = listen.program.connect();
+                // The last one is closed.
+                let _ = client.write_all(&ffmpeg()[..20_000]);
+                client
+            })
+            .collect();
+        listen.finding("limit.connections");
+        listen.until(|records| of(records, "connection_opened").len() == most);
+        drop(clients);
+        let records = listen.closed(most);
+        assert!(!records.iter().any(|record| record["code"] == "limit.open-files"), "{name}");
+        listen.stop();
+    }
+}
+
+#[tokio::test]
+async fn files_that_run_out_are_said_and_waited_for() {
+    let mut listen = Listen::by("files", limited(), &["--write-flv", "DIR/flv"]);
+    // Each stream has a recording, and there are more than may be open.
+    let mut many = Vec::new();
+    for client in 0..3 {
+        let (mut peer, first) = publisher(listen.address(), &format!("{client}")).await;
+        for n in 1..20 {
+            let stream = peer.publish(&format!("{client}-{n}"), PublishType::Live).await.unwrap();
+            send(&mut peer, stream, &[(8, 0, vec![0xaf, 0, 0x12, 0x10])]).await;
+        }
+        send(&mut peer, first, &[(8, 0, vec![0xaf, 0, 0x12, 0x10])]).await;
+        many.push(peer);
+    }
+    let mut waiting = listen.program.connect();
+    waiting.write_all(&ffmpeg()).unwrap();
     listen.finding("limit.open-files");
-    // The last one has to wait until others are gone.
-    let mut last = clients.pop().unwrap();
-    drop(clients);
-    last.read_exact(&mut [0; 3073]).unwrap();
-    drop(last);
-    listen.closed(40);
+    // Once others are gone it is served.
+    drop(many);
+    waiting.read_exact(&mut [0; 3073]).unwrap();
+    drop(waiting);
+    listen.closed(4);
     listen.program.signal("-INT");
-    let (_, records) = listen.ended();
-    assert_eq!(of(&records, "summary").len(), 40);
+    // What could not be recorded is said in the end.
+    let (status, records) = listen.ended();
+    assert_eq!((status, of(&records, "summary").len()), (Some(2), 4));
+    assert!(listen.program.says("Too many open files"));
 }
 
 #[test]
