@@ -28,7 +28,7 @@ fn other_applications_and_keys_are_refused_in_the_way_that_was_chosen() {
         let mut client = Client::to(&rig);
         client.call_connect("other");
         if let Some(code) = at_connect {
-            client.to_end();
+            client.read_to_end_of_it();
             assert!(client.codes().iter().any(|other| other == code), "{:?}", client.codes());
             let records = rig.closed(1);
             assert_eq!(ending(&records), ("server", "fin"));
@@ -59,7 +59,7 @@ fn silence_refuses_without_an_answer() {
     }));
     let mut client = Client::to(&rig);
     client.call_connect("other");
-    client.to_end();
+    client.read_to_end_of_it();
     assert_eq!(client.codes(), Vec::<String>::new());
     assert!(codes(&rig.closed(1)).contains(&"listen.refused"));
 }
@@ -77,12 +77,12 @@ fn a_client_that_is_told_how_to_authenticate_is_no_session() {
     for app in ["live", "live?authmod=adobe&user=user"] {
         let mut client = Client::to(&rig);
         client.call_connect(app);
-        client.to_end();
+        client.read_to_end_of_it();
     }
     rig.closed(2);
     let mut client = Client::to(&rig);
     client.call_connect("live?authmod=adobe&user=nobody");
-    client.to_end();
+    client.read_to_end_of_it();
     rig.closed(3);
     let mut rig = rig;
     rig.stop();
@@ -144,7 +144,7 @@ fn a_client_is_asked_to_connect_again_and_dropped() {
     let mut client = Client::to(&rig);
     client.publish("live", "cam");
     client.reported("NetConnection.Connect.ReconnectRequest");
-    client.to_end();
+    client.read_to_end_of_it();
     let records = rig.closed(1);
     assert_eq!(ending(&records), ("server", "fin"));
     let asked = codes(&records).iter().filter(|code| **code == "listen.on-purpose").count();
@@ -156,7 +156,7 @@ fn a_silent_client_is_closed_where_that_is_limited() {
     let rig = Setup { idle: Some(Duration::from_millis(100)), ..Setup::default() }.start();
     let mut client = Client::to(&rig);
     client.publish("live", "cam");
-    client.to_end();
+    client.read_to_end_of_it();
     let records = rig.closed(1);
     assert_eq!(ending(&records), ("server", "timeout"));
     assert!(codes(&records).contains(&"listen.timeout"));

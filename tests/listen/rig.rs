@@ -260,7 +260,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// Reads until the server closes.
-    pub(crate) fn to_end(&mut self) {
+    pub(crate) fn read_to_end_of_it(&mut self) {
         self.flush();
         while !self.ended {
             self.read();
@@ -334,7 +334,7 @@ impl Client<TcpStream> {
     pub(crate) fn close(&mut self) {
         self.flush();
         self.socket.shutdown(Shutdown::Write).unwrap();
-        self.to_end();
+        self.read_to_end_of_it();
     }
 }
 

@@ -40,7 +40,7 @@ fn audio(timestamp: u32) -> Tag {
 async fn until(client: &mut Peer, what: &str) -> Message {
     let found = async {
         loop {
-            let message = client.receive().await.unwrap().expect("it is over");
+            let message = client.receive().await.unwrap().unwrap();
             if memchr::memmem::find(&message.payload, what.as_bytes()).is_some() {
                 return message;
             }
@@ -54,7 +54,7 @@ async fn played(client: &mut Peer, count: usize) -> Vec<Tag> {
     let mut tags = Vec::new();
     let all = async {
         while tags.len() < count {
-            let message = client.receive().await.unwrap().expect("it is over");
+            let message = client.receive().await.unwrap().unwrap();
             let access = message.payload.starts_with(b"\x02\0\x11|RtmpSampleAccess");
             if matches!(message.type_id, 8 | 9 | 18) && !access {
                 tags.push((message.type_id, message.timestamp, message.payload.to_vec()));
