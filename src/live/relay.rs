@@ -21,6 +21,8 @@ struct Hub {
     streams: RefCell<HashMap<Name, Rc<Stream>>>,
     /// How many are published.
     published: Cell<usize>,
+    /// How often who wants what may have changed.
+    changes: Cell<u64>,
     /// Bytes held of all of them to begin playing with.
     cached: Cell<usize>,
     limits: Rc<Limits>,
@@ -46,8 +48,6 @@ struct Content {
     group_bytes: usize,
     /// Whether `group` begins with a key frame and lacks nothing.
     grouping: bool,
-    /// Whether pictures have been seen: sound alone can be played from anywhere.
-    video: bool,
     players: Vec<Rc<Queue>>,
 }
 
@@ -84,6 +84,7 @@ impl Relay {
         Self(Rc::new(Hub {
             streams: RefCell::default(),
             published: Cell::new(0),
+            changes: Cell::new(1),
             cached: Cell::new(0),
             limits,
         }))
@@ -97,6 +98,7 @@ impl Relay {
         }
         let hub = &self.0;
         hub.published.set(hub.published.get() + 1);
+        hub.changed();
         if !hub.caches() {
             for stream in hub.streams.borrow().values() {
                 hub.forget(&mut stream.content.borrow_mut());
@@ -114,7 +116,7 @@ impl Relay {
         let mut content = stream.content.borrow_mut();
         if stream.published.get() {
             let mut state = queue.0.borrow_mut();
-            state.awaits_key = content.video && !content.grouping;
+            state.awaits_key = !content.grouping;
             for (_, frame) in &content.headers {
                 state.push(Told::Frame(Rc::clone(frame)));
             }
@@ -127,8 +129,15 @@ impl Relay {
             state.most += state.bytes;
         }
         content.players.push(Rc::clone(&queue));
+        self.0.changed();
         drop(content);
         Player { relay: self.clone(), stream, queue }
+    }
+
+    /// How often it may have changed whether anybody [wants](Publisher::is_wanted) anything.
+    #[inline]
+    pub(super) fn changes(&self) -> u64 {
+        self.0.changes.get()
     }
 
     fn stream(&self, app: &[u8], name: &[u8]) -> Rc<Stream> {
@@ -150,6 +159,10 @@ impl Relay {
 }
 
 impl Hub {
+    fn changed(&self) {
+        self.changes.set(self.changes.get().wrapping_add(1));
+    }
+
     /// Whether anything is kept for players that may come.
     fn caches(&self) -> bool {
         self.published.get() <= self.limits.relay_streams
@@ -191,7 +204,6 @@ impl Publisher {
             return;
         }
         let Some(frame) = frame(message, &hub.limits) else { return };
-        content.video |= message.type_id == 9;
         if let FrameKind::Header(slot) = frame.kind {
             content.header(slot, &frame, &hub.limits);
         }
@@ -206,11 +218,11 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         let hub = &self.relay.0;
         hub.published.set(hub.published.get().saturating_sub(1));
+        hub.changed();
         self.stream.published.set(false);
         let mut content = self.stream.content.borrow_mut();
         hub.forget(&mut content);
         content.headers.clear();
-        content.video = false;
         content.tell(&Told::Ends);
         drop(content);
         self.relay.release(&self.stream);
@@ -265,7 +277,8 @@ impl Content {
 }
 
 /// Whether a message may be one that players need first, told without decoding it.
-fn may_be_header(message: &Message<'_>) -> bool {
+#[inline]
+pub(super) fn may_be_header(message: &Message<'_>) -> bool {
     !matches!(message.type_id, 8 | 9) || message::needs_whole(message.type_id, message.payload)
 }
 
@@ -425,6 +438,7 @@ impl Drop for Player {
     fn drop(&mut self) {
         let mut content = self.stream.content.borrow_mut();
         content.players.retain(|other| !Rc::ptr_eq(other, &self.queue));
+        self.relay.0.changed();
         drop(content);
         self.relay.release(&self.stream);
     }

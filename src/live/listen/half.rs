@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use crate::inspect::{Finding, Severity};
-use crate::live::relay::{Player, Publisher, Told};
+use crate::live::relay::{Player, Publisher, Told, may_be_header};
 use crate::live::{Stream, Tap};
 use crate::proto::Direction;
 use crate::proto::chunk::Keep;
@@ -29,6 +29,11 @@ pub(super) struct Half {
     playing: Vec<(u32, Player)>,
     /// Whether messages are kept whole, since somebody wants them.
     whole: bool,
+    /// As of which change of the relay.
+    whole_as_of: u64,
+    /// Whether there were commands since it was last asked what the responder holds, and what that was.
+    talked: bool,
+    names: usize,
     /// What of the memory held by all connections is this one's.
     held: usize,
 }
@@ -50,6 +55,9 @@ impl Half {
             publishing: Vec::new(),
             playing: Vec::new(),
             whole: false,
+            whole_as_of: 0,
+            talked: false,
+            names: 0,
             held: 0,
         }
     }
@@ -93,7 +101,7 @@ impl Half {
     }
 
     fn answer(&mut self, mut input: &[u8], troubles: &mut Vec<Finding>) {
-        let Self { connection, responder, publishing, playing, host, .. } = self;
+        let Self { connection, responder, publishing, playing, host, whole, talked, .. } = self;
         self.closing = loop {
             let (message, sender) = match connection.next(&mut input) {
                 Ok(None) => break None,
@@ -101,6 +109,10 @@ impl Half {
                 Ok(Some(_)) => continue,
                 Err(close) => break Some(close),
             };
+            *talked |= matches!(message.type_id, 17 | 20);
+            if !*whole && !may_be_header(&message) {
+                continue; // media that nobody plays: nearly all there is
+            }
             let Some(event) = responder.receive(&message, sender) else { continue };
             match event {
                 Event::Media { stream } => {
@@ -116,16 +128,21 @@ impl Half {
         if let Some(close) = &self.closing {
             troubles.extend(closing(close));
         }
-        let wanted = publishing.iter().any(|(_, publisher)| publisher.is_wanted());
-        if wanted != self.whole {
-            self.whole = wanted;
-            connection.keep(if wanted { Keep::ALL } else { HEADS });
+        let changes = host.relay.changes();
+        if std::mem::replace(&mut self.whole_as_of, changes) != changes {
+            let wanted = publishing.iter().any(|(_, publisher)| publisher.is_wanted());
+            if std::mem::replace(whole, wanted) != wanted {
+                connection.keep(if wanted { Keep::ALL } else { HEADS });
+            }
         }
     }
 
     /// Counts what is held for all connections; over the limit this one, which asked for more, is closed.
     fn weigh(&mut self) {
-        let now = self.connection.memory() + self.responder.memory();
+        if std::mem::take(&mut self.talked) {
+            self.names = self.responder.memory();
+        }
+        let now = self.connection.memory() + self.names;
         let held = &self.host.held;
         let total = (held.get() + now).saturating_sub(self.held);
         held.set(total);
