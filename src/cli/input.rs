@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -24,23 +24,27 @@ struct Signalled {
 }
 
 impl Stop {
-    /// Watches the signals from a thread of its own.
+    /// Watches the signals from a thread of its own, from the moment on when this returns.
     pub(super) fn on_signals() -> Self {
         let stop = Self::default();
         let signalled = Arc::clone(&stop.0);
+        let (ready, is_ready) = channel();
         // Without the thread signals end the program as they always do, which is no reason to fail.
         let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build()
             else {
                 return;
             };
-            let _ = runtime.block_on(watch(|| {
+            let watching = move || drop(ready);
+            let _ = runtime.block_on(watch(watching, || {
                 if signalled.set.swap(true, Ordering::Relaxed) {
                     std::process::exit(INTERRUPTED);
                 }
                 signalled.told.notify_one();
             }));
         });
+        // Nothing is ever sent: what ends the wait is that the other end is gone, whatever became of the thread.
+        let _: Result<(), _> = is_ready.recv();
         stop
     }
 
@@ -57,12 +61,13 @@ impl Stop {
 /// 128 and the number of SIGINT, as shells say it.
 const INTERRUPTED: i32 = 130;
 
-/// Calls `each` for every signal that asks the program to end.
+/// Calls `watching` once no signal is missed any more, and `each` for every one that asks the program to end.
 #[cfg(unix)]
-async fn watch(each: impl Fn()) -> io::Result<()> {
+async fn watch(watching: impl FnOnce(), each: impl Fn()) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    watching();
     loop {
         tokio::select! {
             _ = interrupt.recv() => each(),
@@ -71,9 +76,10 @@ async fn watch(each: impl Fn()) -> io::Result<()> {
     }
 }
 
-/// Calls `each` for every Ctrl-C.
+/// Calls `watching`, and `each` for every Ctrl-C.
 #[cfg(not(unix))]
-async fn watch(each: impl Fn()) -> io::Result<()> {
+async fn watch(watching: impl FnOnce(), each: impl Fn()) -> io::Result<()> {
+    watching();
     loop {
         tokio::signal::ctrl_c().await?;
         each();

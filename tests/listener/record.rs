@@ -158,3 +158,11 @@ async fn an_interrupt_in_the_middle_of_a_stream_leaves_everything_whole() {
     assert!(tags(&listen.path("flv/rtmp-001-1.flv")) == sent[..50]);
     assert!(listen.program.says("(50 tags, "));
 }
+
+#[test]
+fn an_interrupt_is_heard_from_the_first_moment_on() {
+    for _ in 0..5 {
+        let records = Listen::start("early", &[]).stop();
+        assert_eq!(records.len(), 1);
+    }
+}

@@ -114,7 +114,7 @@ pub(crate) fn lines(dir: &Path) -> Vec<Value> {
     parse(&std::fs::read_to_string(dir.join("out")).unwrap())
 }
 
-/// What is the same however it was captured: all but times and packets, and what only a proxy knows.
+/// What is the same however it was captured: all but times, in sentences too, packets, and what only a proxy knows.
 pub(crate) fn bare(mut value: Value) -> Value {
     match &mut value {
         Value::Object(object) => {
@@ -132,7 +132,20 @@ pub(crate) fn bare(mut value: Value) -> Value {
             object.values_mut().for_each(|value| *value = bare(value.take()));
         }
         Value::Array(items) => items.iter_mut().for_each(|value| *value = bare(value.take())),
+        Value::String(text) => *text = timeless(text),
         _ => {}
     }
     value
+}
+
+/// A text without the numbers that are times: `4.5 ms`, `2 s`.
+fn timeless(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let is_unit = |word: &str| matches!(word.trim_end_matches([',', '.', ';', ')']), "ms" | "s");
+    let next = words.iter().skip(1).map(|word| is_unit(word)).chain([false]);
+    let bare = words
+        .iter()
+        .zip(next)
+        .map(|(word, time)| if time && word.parse::<f64>().is_ok() { "N" } else { *word });
+    bare.collect::<Vec<_>>().join(" ")
 }
