@@ -39,6 +39,8 @@ pub(super) struct Fold {
     /// When the last came.
     until: Arrival,
     second: i64,
+    /// Whether it is of a part of its second: the track began in it, or another row cut it in two.
+    partial: bool,
     /// Its place among all of the run.
     number: u64,
     /// When the track began, and with which timestamp.
@@ -70,6 +72,8 @@ pub(super) struct Folds {
 struct Connection {
     folds: Vec<Fold>,
     began: Vec<(Key, (Arrival, u32))>,
+    /// The latest second that another row cut in two.
+    cut: Option<i64>,
 }
 
 /// The frame in a record, where it is an ordinary coded one: configuration, faults and damage get rows of their own.
@@ -152,11 +156,13 @@ impl Folds {
             Some(index) => &mut connection.folds[index],
             None => {
                 let began = connection.began(key, (record.place.at, frame.timestamp));
+                let first = began.0.is_none_or(|at| at.div_euclid(1_000_000_000) == second);
                 connection.folds.push(Fold {
                     key,
                     at: record.place.at,
                     until: None,
                     second,
+                    partial: first || connection.cut == Some(second),
                     number: *number,
                     began,
                     codec: None,
@@ -192,7 +198,14 @@ impl Folds {
     /// A row of a connection that is no frame: what is folded of the connection goes before it.
     pub(super) fn end(&mut self, id: FlowId, record: &Record<'_>) -> Vec<Fold> {
         let Some(connection) = self.connections.get_mut(&id) else { return Vec::new() };
-        let over = std::mem::take(&mut connection.folds);
+        let mut over = std::mem::take(&mut connection.folds);
+        if let Some(at) = record.place.at {
+            let now = at.div_euclid(1_000_000_000);
+            connection.cut = Some(now);
+            for fold in over.iter_mut().filter(|fold| fold.second == now) {
+                fold.partial = true;
+            }
+        }
         self.folding -= over.len();
         if matches!(record.event, Event::Summary(_)) {
             self.connections.remove(&id);
@@ -250,8 +263,8 @@ impl Connection {
 }
 
 impl Fold {
-    /// `avc 30 frames, 1 key, 512.3 kB  ts 1000 to 1966`, and of what is live the rate and how the timestamps keep up with
-    /// the clock: `avc 30 frames, 1 key, 4098 kb/s  ts 1000 to 1966  12 ms behind`.
+    /// `avc 30 frames, 1 key, 512.3 kB  ts 1000 to 1966`, and of what is live the rate, where the row is of a
+    /// whole second, and how the timestamps keep up with the clock: `avc 30 frames, 1 key, 4098 kb/s  ts 1000 to 1966  12 ms behind`.
     pub(super) fn text(&self, live: bool) -> String {
         let mut text = match self.codec {
             Some(Codec::Audio(codec)) => codec.to_string(),
@@ -264,8 +277,8 @@ impl Fold {
         if self.key.media == Media::Video {
             let _ = write!(text, ", {} key", self.keys);
         }
-        let _ = match live {
-            // A fold is a second.
+        // A rate is that of a whole second.
+        let _ = match live && !self.partial {
             true => write!(text, ", {} kb/s", (self.bytes * 8 + 500) / 1000),
             false => write!(text, ", {}", words::size(self.bytes)),
         };
@@ -295,5 +308,20 @@ impl Fold {
         let passed = (self.until? - began?) / 1_000_000;
         // Modulo 2^32, and the shorter way: timestamps may go back.
         Some(i64::from(self.last.wrapping_sub(timestamp).cast_signed()) - passed)
+    }
+}
+
+/// A frame of audio, for tests.
+#[cfg(test)]
+pub(super) const fn a_frame(timestamp: u32, bytes: u32) -> Frame {
+    Frame {
+        media: Media::Audio,
+        codec: None,
+        key: false,
+        timestamp,
+        uncertain: false,
+        message_stream_id: 1,
+        bytes,
+        aggregate: None,
     }
 }
