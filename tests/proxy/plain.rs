@@ -174,10 +174,9 @@ fn a_peer_that_does_not_read_stops_the_sender() {
         }
         assert!(accepted <= 16 << 20, "{accepted} bytes are accepted");
     }
-    // What of it the proxy itself holds is what was told and not sent: one buffer.
+    let told = rig.until(1, |told| !told.findings.is_empty());
+    assert!(told.finding("proxy.stalled").contains("the server has taken nothing for 5 s"));
     let mut server = server;
-    let told = rig.until(1, |told| told.bytes[UP].len() > 1 << 20);
-    drop(told);
     let mut got = 0;
     let reading = std::thread::spawn(move || {
         let mut buffer = vec![0; 1 << 20];
@@ -191,7 +190,8 @@ fn a_peer_that_does_not_read_stops_the_sender() {
     assert_eq!(reading.join().unwrap(), accepted);
     let told = rig.told(1);
     let sides = told.sides.unwrap();
-    assert!((1..=256 << 10).contains(&sides.queued[UP]), "{} bytes waited", sides.queued[UP]);
+    // What of it the proxy itself holds is less than a buffer.
+    assert!((1..=512 << 10).contains(&sides.queued[UP]), "{} bytes waited", sides.queued[UP]);
     assert!(sides.blocked[UP] > 100_000_000, "{} ns", sides.blocked[UP]);
 }
 

@@ -168,3 +168,29 @@ fn insecurity_is_said_at_each_run() {
     program.signal("-INT");
     assert!(program.ended().success());
 }
+
+#[test]
+fn one_connection_too_many_is_closed_at_once_and_the_others_go_on() {
+    let scratch = Scratch::new("proxy-most");
+    let upstream = Upstream::new();
+    let arguments = ["-f", "json", "--max-connections", "1", &url(&upstream)];
+    let mut program = Program::start(&arguments, scratch.path());
+    let mut client = program.connect();
+    let mut server = upstream.accept();
+    let mut other = program.connect();
+    assert!(matches!(other.read(&mut [0]), Ok(0) | Err(_)));
+    client.write_all(b"on").unwrap();
+    assert_eq!(read_exact(&mut server, 2), b"on");
+    drop((client, server));
+    // Its place is free again.
+    let begin = Instant::now();
+    let upstream = upstream.accept_soon(|| drop(program.connect()));
+    assert!(upstream && begin.elapsed() < DEADLINE);
+    program.signal("-INT");
+    assert!(program.ended().success());
+    let lines = lines(scratch.path());
+    let told = lines.iter().find(|line| line["code"] == "limit.connections").unwrap();
+    assert!(
+        told["connection"].is_null() && told["message"].as_str().unwrap().contains("1 are open")
+    );
+}

@@ -225,6 +225,22 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// Tries until a connection arrives.
+    pub(crate) fn accept_soon(&self, connect: impl Fn()) -> bool {
+        self.0.set_nonblocking(true).unwrap();
+        let begin = Instant::now();
+        while begin.elapsed() < DEADLINE {
+            connect();
+            std::thread::sleep(Duration::from_millis(20));
+            if self.0.accept().is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 /// A proxy to a server, and both ends of one connection through it.
 pub(crate) fn joined() -> (Rig, TcpStream, TcpStream) {
     let upstream = Upstream::new();
