@@ -174,7 +174,7 @@ fn one_connection_too_many_is_closed_at_once_and_the_others_go_on() {
     let scratch = Scratch::new("proxy-most");
     let upstream = Upstream::new();
     let arguments = ["-f", "json", "--max-connections", "1", &url(&upstream)];
-    let mut program = Program::start(&arguments, scratch.path());
+    let mut program = start(&arguments, scratch.path());
     let mut client = program.connect();
     let mut server = upstream.accept();
     let mut other = program.connect();
@@ -193,4 +193,17 @@ fn one_connection_too_many_is_closed_at_once_and_the_others_go_on() {
     assert!(
         told["connection"].is_null() && told["message"].as_str().unwrap().contains("1 are open")
     );
+}
+
+#[test]
+fn a_connection_that_nothing_redirected_goes_nowhere() {
+    let scratch = Scratch::new("proxy-not-redirected");
+    let dir = scratch.path();
+    let mut program = start(&["-f", "json", "--transparent"], dir);
+    let mut client = program.connect();
+    assert_eq!(client.read(&mut [0]).unwrap_or(0), 0, "it is closed");
+    program.signal("-INT");
+    assert!(program.ended().success());
+    let codes: Vec<Value> = lines(dir).into_iter().map(|record| record["code"].clone()).collect();
+    assert!(codes.contains(&"proxy.not-redirected".into()), "{codes:?}");
 }
