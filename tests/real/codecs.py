@@ -31,7 +31,8 @@ CODECS = {"h264": ["avc"], "hevc": ["hevc"], "vvc": ["vvc1"], "av1": ["av1"], "v
           "adpcm_swf": ["adpcm"], "pcm_u8": ["pcm", "pcm_le"], "pcm_s16le": ["pcm_le"],
           "nellymoser": ["nellymoser", "nellymoser_8k", "nellymoser_16k"]}
 # PyAV 18.1's muxer aborts where a stream of Speex has no frame size, as in FLV.
-NOT_BY_PYAV = ["speex"]
+# PyAV 18 aborts on the first, and begins the other anew at 0 or not as its buffers fall.
+NOT_BY_PYAV = ["speex", "ac3"]
 CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
 SHAPES = {"yuv420p": ("4:2:0", 8), "yuv420p10le": ("4:2:0", 10)}
 
