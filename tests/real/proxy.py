@@ -12,14 +12,14 @@ import contextlib
 import glob
 import json
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 
 import decode
-from decode import (KEY, check, connects, framed, free_port, probed, process, quiet, rtmpctl, run, same, tcpdump, truth, until, whole)
+from decode import (KEY, check, connects, framed, free_port, probed, process, quiet, rtmpctl, run, same, tcpdump, until, whole)
 
 
 # ---------------------------------------------------------------- servers and the proxy
@@ -111,9 +111,9 @@ def identical(got, want, what):
 
 
 def bare(value):
-    """What is the same however it was captured."""
+    """What is the same however it was captured: all but times, also those in words."""
     if isinstance(value, dict):
-        return {key: bare(item) for key, item in value.items()
+        return {key: re.sub(r"[0-9.]+ (ms|s)\b", "T", item) if key == "sentence" else bare(item) for key, item in value.items()
                 if key not in ("time", "elapsed", "frame", "duration", "at", "took", "proxy")}
     return [bare(item) for item in value] if isinstance(value, list) else value
 
@@ -127,7 +127,14 @@ def without_notes(records):
     """Findings about segments are not there live, where nobody sees them; they shift numbers."""
     def about_segments(code):
         return code.split(".")[0] in ("tcp", "capture") or code == "hs.fragmented"
-    return [{key: value for key, value in bare(record).items() if key not in ("seq", "about", "reply_to", "findings", "findings_list")}
+    def numbered(key):
+        return key in ("seq", "about", "reply_to", "findings", "findings_list", "evidence")
+
+    def without(value):
+        if isinstance(value, dict):
+            return {key: without(item) for key, item in value.items() if not numbered(key)}
+        return [without(item) for item in value] if isinstance(value, list) else value
+    return [without(bare(record))
             for record in records[1:] if not (record["event"] == "finding" and about_segments(record["code"]))]
 
 
