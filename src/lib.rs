@@ -9,6 +9,7 @@
 //! ```text
 //!  file, pipe ─► capture::file::Reader ─► capture::Captures ─► Traffic ─► inspect::Inspector ─► Record
 //!              pcap, pcapng, FLV, raw       link, IP, TCP        │                               │
+//!  sockets ───► live::proxy, live::listen ─► live::Tap ─────────►┤                               │
 //!                                           connections          ▼                               ├─► output::flv
 //!                                                          output::pcapng                        ▼
 //!                                                                                          output::filter
@@ -63,10 +64,11 @@
 //! | [`inspect`] | connections: `Traffic` in, `Record`s out | `proto`, `Limits` |
 //! | [`capture`] | files to `Traffic` | of `inspect` only what `Traffic` and `Finding` are made of, and the judgement of framing; of `proto` what they hold, `cursor` and `fault`, and in `file::raw` what tells RTMP from other bytes; `Limits` |
 //! | [`output`] | records as text (JSON, tables), filter, masking; recordings (FLV, pcapng) | `inspect`, `proto`, `Limits` |
+//! | [`live`] | sockets to `Traffic`: connections served ([`live::listen`]) or handed on ([`live::proxy`]); the protocol on sockets for other programs | `proto`, of `inspect` what `Traffic` is made of, `Limits` |
 //! | `cli` | arguments, wiring, exit statuses (feature `cli`) | all of the above |
 //!
 //! Inside `proto` the order is `types`, `fault`, `cursor`; then `handshake`, `chunk`, `codec` and `amf`, which do not
-//! know each other; then `bitstream`, which knows `codec`, and `message`; then `session`, which joins them. Only `cli` names clap and tokio. `tests/layers.rs` is the exact table and fails
+//! know each other; then `bitstream`, which knows `codec`, and `message`; then `session`, which joins them. Only `cli` names clap, only `cli` and `live` name tokio. `tests/layers.rs` is the exact table and fails
 //! on an import that is not in it. Without the feature `cli` there is no terminal code: `default-features = false`.
 //!
 //! # Specifications
