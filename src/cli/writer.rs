@@ -20,8 +20,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     blocks: VecDeque<Vec<u8>>,
-    /// An empty block to fill again.
-    spare: Option<Vec<u8>>,
+    /// Empty blocks to fill again.
+    spare: Vec<Vec<u8>>,
     /// Whether a block is being written.
     writing: bool,
     /// Nothing more will come.
@@ -74,7 +74,7 @@ impl Queue {
             block.clear();
             return;
         }
-        let empty = state.spare.take().unwrap_or_default();
+        let empty = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(NEW));
         let full = std::mem::replace(block, empty);
         self.0.bytes.fetch_add(full.len(), Ordering::Relaxed);
         state.blocks.push_back(full);
@@ -116,8 +116,11 @@ impl Queue {
 
 /// How often a wait looks whether it is to hurry.
 const LOOK: Duration = Duration::from_millis(50);
-/// A block that grew beyond this is not kept to be filled again.
+/// A block that grew beyond this is not kept to be filled again, nor more blocks than so many.
 const KEPT: usize = 1 << 20;
+const SPARE: usize = 4;
+/// Bytes of a new block: what is printed in a few milliseconds.
+const NEW: usize = 64 << 10;
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -146,7 +149,10 @@ impl Shared {
             self.bytes.fetch_sub(block.len(), Ordering::Relaxed);
             block.clear();
             if block.capacity() <= KEPT {
-                self.lock().spare = Some(block);
+                let mut state = self.lock();
+                if state.spare.len() < SPARE {
+                    state.spare.push(block);
+                }
             }
         }
     }

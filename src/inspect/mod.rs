@@ -107,7 +107,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Inspector {
     run: Run,
-    flows: HashMap<FlowId, Box<Flow>, BuildHasherDefault<FlowHasher>>,
+    flows: FlowMap<Box<Flow>>,
     memory: usize,
     /// Chunk sizes that clients announced on connections that are over, the latest last: some go on with them.
     sizes: VecDeque<(IpAddr, u32)>,
@@ -317,9 +317,12 @@ impl Inspector {
     }
 }
 
+/// Anything by connection.
+pub(crate) type FlowMap<T> = HashMap<FlowId, T, BuildHasherDefault<FlowHasher>>;
+
 /// Connection numbers are ours and dense: multiplying them spreads them well enough.
 #[derive(Debug, Default, Clone, Copy)]
-struct FlowHasher(u64);
+pub(crate) struct FlowHasher(u64);
 
 impl Hasher for FlowHasher {
     fn finish(&self) -> u64 {

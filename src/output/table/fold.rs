@@ -1,10 +1,9 @@
 //! Frames of one track and second as one row.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::words;
-use crate::inspect::{Arrival, Codec, Event, FlowId, Media, MessageRecord, Record};
+use crate::inspect::{Arrival, Codec, Event, FlowId, FlowMap, Media, MessageRecord, Record};
 use crate::proto::Direction;
 use crate::proto::message::{AudioPacketType, Body, FrameType, VideoPacketType};
 
@@ -60,7 +59,7 @@ pub(super) struct Fold {
 /// What is being folded, by connection.
 #[derive(Debug, Default)]
 pub(super) struct Folds {
-    connections: HashMap<FlowId, Connection>,
+    connections: FlowMap<Connection>,
     /// How many there have been.
     number: u64,
     /// How many there are.
