@@ -2,6 +2,7 @@
 
 mod args;
 mod decode;
+mod gauge;
 mod input;
 mod key_log;
 mod listen;
@@ -14,6 +15,7 @@ mod pump;
 mod recordings;
 mod reports;
 mod rules;
+mod screen;
 mod settings;
 mod writer;
 
@@ -74,7 +76,7 @@ impl Failure {
 
 /// A line on stderr, which may be closed.
 fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}{line}", screen::away());
 }
 
 fn execute(command: Command) -> Result<ExitCode, Failure> {

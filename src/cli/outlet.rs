@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::screen::Screen;
 use super::writer::Queue;
 
 /// A way out.
@@ -28,13 +29,14 @@ pub(super) struct Queued {
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Outlet {
-    /// Opens `out` in a thread, where at most `most` bytes wait for it.
+    /// Opens `out` in a thread, where at most `most` bytes wait for it, and which draws on the last line of `screen`.
     pub(super) fn queued(
         out: impl FnOnce() -> Box<dyn Write> + Send + 'static,
         most: usize,
+        screen: Option<Screen>,
         failed: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        let queue = Queue::start(out, failed)?;
+        let queue = Queue::start(out, screen, failed)?;
         Ok(Self::Queued(Queued { queue, most, dropping: false, dropped: 0 }))
     }
 
@@ -88,6 +90,13 @@ impl Outlet {
                 queued.queue.push(block);
                 Ok(())
             }
+        }
+    }
+
+    /// What is to stand on the last line of the terminal.
+    pub(super) fn show(&self, line: String) {
+        if let Self::Queued(queued) = self {
+            queued.queue.show(line);
         }
     }
 

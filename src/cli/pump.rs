@@ -6,10 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{Format, Shared};
+use super::gauge::Gauge;
 use super::outlet::Outlet;
 use super::recordings::Recordings;
 use super::reports::Reports;
-use super::settings::Settings;
+use super::screen::Screen;
+use super::settings::{Settings, columns};
 use super::{Failure, say};
 use crate::Limits;
 use crate::inspect::{Event, Inspector, Place, Record, Severity, Traffic};
@@ -36,6 +38,10 @@ struct Show {
     outlet: Outlet,
     /// The name of what is written to, for messages.
     name: String,
+    /// What goes on, where a terminal shows it.
+    gauge: Option<Box<Gauge>>,
+    /// Connections that are open.
+    open: usize,
     failed: Option<Failure>,
     worst: Option<Severity>,
 }
@@ -81,10 +87,14 @@ impl Pump {
             None => Box::new(io::stdout()) as Box<dyn Write>,
             Some(file) => Box::new(file),
         };
-        let outlet = Outlet::queued(out, limits.printed_bytes, failed).map_err(|error| {
-            Failure::io("cannot start the thread that writes the output", error)
-        })?;
+        let screen = if shared.quiet { None } else { Screen::find() };
+        let gauge = screen.as_ref().map(|_| Box::default());
+        let outlet =
+            Outlet::queued(out, limits.printed_bytes, screen, failed).map_err(|error| {
+                Failure::io("cannot start the thread that writes the output", error)
+            })?;
         let mut pump = Self::onto(outlet, command, source, Vec::new(), shared, settings, limits)?;
+        pump.show.gauge = gauge;
         pump.flush();
         Ok(pump)
     }
@@ -135,6 +145,8 @@ impl Pump {
                 buffer,
                 outlet,
                 name,
+                gauge: None,
+                open: 0,
                 failed: None,
                 worst: None,
             },
@@ -174,14 +186,25 @@ impl Pump {
         if self.show.outlet.is_over() {
             self.go_on(Place { at: Some(now), frame: None, file: None });
         }
-        if let Printer::Table(table) = &mut self.show.printer {
-            table.tick(&mut self.show.buffer, now);
+        let place = Place { at: Some(now), frame: None, file: None };
+        if self.show.is_watched() {
+            self.traffic(&Traffic::Tick { place });
+        }
+        let Show { printer, gauge, outlet, buffer, .. } = &mut self.show;
+        if let Printer::Table(table) = printer {
+            table.tick(buffer, now);
+        }
+        if let Some(gauge) = gauge {
+            gauge.tick(now);
+            outlet.show(gauge.line(now, columns()));
         }
     }
 
     /// Whether there is something that only a [`tick`](Self::tick) brings out.
     pub(super) fn awaits_tick(&self) -> bool {
-        self.show.outlet.has_dropped()
+        self.show.is_watched()
+            || self.show.gauge.is_some() && self.show.open > 0
+            || self.show.outlet.has_dropped()
             || matches!(&self.show.printer, Printer::Table(table) if table.is_folding())
     }
 
@@ -237,14 +260,26 @@ impl Pump {
     }
 }
 
+/// Connections of which each second is looked at, whether anything comes or not. With more of them what does not come is
+/// told with what comes next: that silent connections cost nothing is worth more then.
+const WATCHED: usize = 256;
+
 /// Findings at or above `--fail-on`.
 const FINDINGS: u8 = 1;
 
 impl Show {
     #[inline]
     fn record(&mut self, record: &Record<'_>) {
-        if let Event::Finding(finding) = record.event {
-            self.worst = self.worst.max(Some(finding.severity));
+        match record.event {
+            Event::Finding(finding) => {
+                self.worst = self.worst.max(Some(finding.severity));
+            }
+            Event::Opened(_) => self.open += 1,
+            Event::Closed(_) => self.open = self.open.saturating_sub(1),
+            _ => {}
+        }
+        if let Some(gauge) = &mut self.gauge {
+            gauge.record(record);
         }
         let reported = self.reports.want(record);
         let shown = self.filter.keeps(record) && !self.outlet.drops(self.buffer.len());
@@ -273,6 +308,11 @@ impl Show {
         if self.buffer.len() >= WRITE {
             self.write();
         }
+    }
+
+    /// Whether the connections are so few that somebody watches them: what does not come of them is told too.
+    const fn is_watched(&self) -> bool {
+        self.open > 0 && self.open <= WATCHED
     }
 
     fn write(&mut self) {

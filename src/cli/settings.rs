@@ -82,7 +82,7 @@ fn add(names: &mut Names, typed: &[String]) -> Result<(), Failure> {
 }
 
 /// Columns of the terminal that standard output is.
-fn columns() -> usize {
+pub(super) fn columns() -> usize {
     const USUAL: usize = 80;
     let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     told.filter(|&columns| columns > 0)

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::screen::Screen;
+
 /// Blocks on their way to the output.
 pub(super) struct Queue(Arc<Shared>);
 
@@ -22,18 +24,24 @@ struct State {
     blocks: VecDeque<Vec<u8>>,
     /// Empty blocks to fill again.
     spare: Vec<Vec<u8>>,
-    /// Whether a block is being written.
+    /// Whether something is being written.
     writing: bool,
+    /// What is to stand on the last line of the terminal, where that is new.
+    line: Option<String>,
     /// Nothing more will come.
     closing: bool,
+    /// The thread is over.
+    ended: bool,
     failed: Option<io::Error>,
     broken: bool,
 }
 
 impl Queue {
-    /// Starts the thread. `failed` is called by it once `out` takes no more.
+    /// Starts the thread. `failed` is called by it once `out` takes no more. It also draws the last line of `screen`, which
+    /// it takes away from before what it writes.
     pub(super) fn start(
         out: impl FnOnce() -> Box<dyn Write> + Send + 'static,
+        screen: Option<Screen>,
         failed: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
@@ -43,7 +51,13 @@ impl Queue {
         });
         let of_thread = Arc::clone(&shared);
         std::thread::Builder::new().name("output".into()).spawn(move || {
-            if let Err(error) = of_thread.write(&mut *out()) {
+            let written = of_thread.write(&mut *out(), screen.as_ref());
+            if let Some(screen) = screen {
+                screen.clear();
+            }
+            of_thread.lock().ended = true;
+            of_thread.changed.notify_all();
+            if let Err(error) = written {
                 let mut state = of_thread.lock();
                 state.failed = Some(error);
                 state.broken = true;
@@ -85,6 +99,12 @@ impl Queue {
         }
     }
 
+    /// What is to stand on the last line of the terminal.
+    pub(super) fn show(&self, line: String) {
+        self.0.lock().line = Some(line);
+        self.0.changed.notify_all();
+    }
+
     /// Whether nothing can be written any more.
     pub(super) fn is_broken(&self) -> bool {
         self.0.lock().broken
@@ -100,7 +120,7 @@ impl Queue {
         state.closing = true;
         self.0.changed.notify_all();
         let mut since = None;
-        while (state.writing || !state.blocks.is_empty()) && !state.broken {
+        while !state.ended {
             if hurry() && since.get_or_insert_with(Instant::now).elapsed() >= patience {
                 break;
             }
@@ -129,32 +149,49 @@ impl Shared {
     }
 
     /// Writes blocks until none will come.
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write, screen: Option<&Screen>) -> io::Result<()> {
+        let mut line = String::new();
         loop {
             let mut state = self.lock();
             state.writing = false;
-            let mut block = loop {
+            let block = loop {
                 if let Some(block) = state.blocks.pop_front() {
-                    break block;
+                    break Some(block);
                 }
-                self.changed.notify_all();
                 if state.closing {
                     return Ok(());
+                }
+                if let Some(new) = state.line.take() {
+                    line = new;
+                    break None;
                 }
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             };
             state.writing = true;
             drop(state);
-            out.write_all(&block).and_then(|()| out.flush())?;
-            self.bytes.fetch_sub(block.len(), Ordering::Relaxed);
-            block.clear();
-            if block.capacity() <= KEPT {
-                let mut state = self.lock();
-                if state.spare.len() < SPARE {
-                    state.spare.push(block);
-                }
+            if let Some(screen) = screen {
+                screen.clear();
+            }
+            if let Some(block) = block {
+                self.write_block(out, block)?;
+            }
+            if let Some(screen) = screen.filter(|_| !line.is_empty()) {
+                screen.draw(&line);
             }
         }
+    }
+
+    fn write_block(&self, out: &mut dyn Write, mut block: Vec<u8>) -> io::Result<()> {
+        out.write_all(&block).and_then(|()| out.flush())?;
+        self.bytes.fetch_sub(block.len(), Ordering::Relaxed);
+        block.clear();
+        if block.capacity() <= KEPT {
+            let mut state = self.lock();
+            if state.spare.len() < SPARE {
+                state.spare.push(block);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -185,7 +222,7 @@ mod tests {
         let (written, blocks) = channel();
         let (failed, failure) = channel();
         let gate = move || Box::new(Gate(opened, written)) as Box<dyn Write>;
-        let queue = Queue::start(gate, move || {
+        let queue = Queue::start(gate, None, move || {
             let _ = failed.send(());
         })
         .unwrap();
