@@ -117,6 +117,7 @@ const TABLE: &[Row] = &[
     row("cli::proxy", &["cli", "live", "proto"], &["clap"]),
     row("cli::profile", &["cli", "inspect", "output", "proto::message"], &["toml"]),
     row("cli::input", &["cli", "capture::file::Paused"], &["bytes", "tokio"]),
+    row("cli::recordings", &["Limits", "cli", "inspect", "output", "proto"], &[]),
     row("cli::settings", &["cli", "inspect", "output", "proto"], &["terminal_size"]),
     row("main", &["cli"], &[]),
 ];

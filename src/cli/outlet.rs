@@ -26,7 +26,7 @@ pub(super) struct Queued {
 }
 
 /// How long an output that takes nothing is waited for once the program is told to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Outlet {
     /// Opens `out` in a thread, where at most `most` bytes wait for it, and which draws on the last line of `screen`.

@@ -112,6 +112,7 @@ impl Pump {
             None => "standard output".to_owned(),
             Some(path) => path.display().to_string(),
         };
+        let is_live = outlet.is_live();
         let mut buffer = Vec::with_capacity(WRITE + (64 << 10));
         let printer = match settings.format {
             Format::Json => {
@@ -132,7 +133,7 @@ impl Pump {
         };
         Ok(Self {
             inspector: Inspector::new(settings.options.clone(), limits.clone()),
-            recordings: Recordings::open(shared, limits)?,
+            recordings: Recordings::open(shared, is_live, limits)?,
             show: Show {
                 filter: settings.filter.clone(),
                 redactor: (!settings.show_keys).then(|| {
@@ -238,7 +239,7 @@ impl Pump {
             self.go_on(Place::default());
         }
         self.show.write();
-        let (recorded, reported) = (self.recordings.finish(), self.show.reports.finish());
+        let (recorded, reported) = (self.recordings.finish(&hurry), self.show.reports.finish());
         match self.show.outlet.finish(hurry) {
             Ok(0) => {}
             Ok(bytes) => say(&format!(

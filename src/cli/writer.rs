@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ struct Shared {
     changed: Condvar,
     /// Bytes in the queue, to be asked for without a lock.
     bytes: AtomicUsize,
+    /// Whether writing has failed.
+    broken: AtomicBool,
 }
 
 #[derive(Default)]
@@ -33,7 +36,6 @@ struct State {
     /// The thread is over.
     ended: bool,
     failed: Option<io::Error>,
-    broken: bool,
 }
 
 impl Queue {
@@ -48,6 +50,7 @@ impl Queue {
             state: Mutex::default(),
             changed: Condvar::new(),
             bytes: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
         });
         let of_thread = Arc::clone(&shared);
         std::thread::Builder::new().name("output".into()).spawn(move || {
@@ -55,17 +58,19 @@ impl Queue {
             if let Some(screen) = screen {
                 screen.clear();
             }
-            of_thread.lock().ended = true;
-            of_thread.changed.notify_all();
-            if let Err(error) = written {
-                let mut state = of_thread.lock();
-                state.failed = Some(error);
-                state.broken = true;
-                state.writing = false;
+            let failure = written.err();
+            let has_failed = failure.is_some();
+            of_thread.broken.store(has_failed, Ordering::Relaxed);
+            let mut state = of_thread.lock();
+            if has_failed {
                 state.blocks.clear();
-                drop(state);
                 of_thread.bytes.store(0, Ordering::Relaxed);
-                of_thread.changed.notify_all();
+            }
+            state.failed = failure;
+            state.ended = true;
+            drop(state);
+            of_thread.changed.notify_all();
+            if has_failed {
                 failed();
             }
         })?;
@@ -84,7 +89,7 @@ impl Queue {
             return;
         }
         let mut state = self.0.lock();
-        if state.broken {
+        if self.is_broken() {
             block.clear();
             return;
         }
@@ -107,7 +112,7 @@ impl Queue {
 
     /// Whether nothing can be written any more.
     pub(super) fn is_broken(&self) -> bool {
-        self.0.lock().broken
+        self.0.broken.load(Ordering::Relaxed)
     }
 
     /// Waits until all is written, or until `hurry` has been true for `patience`; gives the bytes that are not written.
@@ -131,6 +136,33 @@ impl Queue {
             Some(error) => Err(error),
             None => Ok(self.bytes()),
         }
+    }
+}
+
+/// A file that a thread writes: what is written to it waits for nothing, however much that is.
+pub(super) struct Spool {
+    queue: Rc<Queue>,
+    block: Vec<u8>,
+}
+
+impl Spool {
+    pub(super) fn new(queue: Rc<Queue>) -> Self {
+        Self { queue, block: Vec::new() }
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.block.extend_from_slice(data);
+        if self.block.len() >= NEW {
+            self.queue.push(&mut self.block);
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.queue.push(&mut self.block);
+        Ok(())
     }
 }
 
