@@ -41,8 +41,7 @@ pub(super) struct Flow {
 #[derive(Debug)]
 pub(super) struct Facts {
     opened: Opened,
-    began: Arrival,
-    latest: Arrival,
+    clock: Clock,
     session: Session,
     steps: Steps,
     /// Bytes of it that are counted among those of all connections.
@@ -54,8 +53,6 @@ pub(super) struct Facts {
     seconds: Seconds,
     /// What judges; `None` where nothing is to be judged.
     judges: Option<Box<Judges>>,
-    /// Nanoseconds since the first packet from which on the judges are told that time has passed.
-    tick_at: i64,
     gaps: (u64, u64),
     /// Bytes of each direction's messages that came without chunks.
     carried: [u64; 2],
@@ -67,6 +64,16 @@ pub(super) struct Facts {
     unsure: [bool; 2],
     /// What a proxy told of both sides.
     sides: Option<Box<Sides>>,
+}
+
+/// When the connection began and was heard of last. What each piece of bytes looks at lies together: of thousands of
+/// connections little is in the caches of a processor when they are heard of again.
+#[derive(Debug)]
+struct Clock {
+    began: Arrival,
+    latest: Arrival,
+    /// Nanoseconds since the first packet from which on the judges are told that time has passed.
+    tick_at: i64,
 }
 
 /// A C2 or S2 that is not reported yet.
@@ -133,8 +140,7 @@ impl Flow {
             lanes,
             facts: Facts {
                 opened,
-                began: emit.place.at,
-                latest: emit.place.at,
+                clock: Clock { began: emit.place.at, latest: emit.place.at, tick_at: TICK },
                 session: Session::default(),
                 steps: Steps::default(),
                 session_counted: 0,
@@ -144,7 +150,6 @@ impl Flow {
                 tally: Tally::default(),
                 seconds: Seconds::default(),
                 judges: (!emit.options.rules.off).then(Box::default),
-                tick_at: TICK,
                 gaps: (0, 0),
                 carried: [0, 0],
                 handshakes: [None, None],
@@ -173,20 +178,20 @@ impl Flow {
     /// Nanoseconds from the first packet to `at`; also remembers the latest time.
     #[inline]
     pub(super) fn elapsed(&mut self, at: Arrival) -> Option<i64> {
-        if at > self.facts.latest {
-            self.facts.latest = at;
+        if at > self.facts.clock.latest {
+            self.facts.clock.latest = at;
         }
         self.since_first(at)
     }
 
     /// The same without remembering.
     pub(super) fn since_first(&self, at: Arrival) -> Option<i64> {
-        Some(at? - self.facts.began?)
+        Some(at? - self.facts.clock.began?)
     }
 
     #[inline]
     pub(super) fn bytes(&mut self, direction: Direction, data: &[u8], emit: &mut Emitter<'_>) {
-        if emit.elapsed >= Some(self.facts.tick_at) {
+        if emit.elapsed >= Some(self.facts.clock.tick_at) {
             self.facts.tick(emit);
         }
         self.facts.story.way_mut(direction).piece(self.lanes[direction.index()].offset());
@@ -259,7 +264,7 @@ impl Flow {
 
     /// Time passes and nothing comes.
     pub(super) fn tick(&mut self, emit: &mut Emitter<'_>) {
-        if emit.elapsed >= Some(self.facts.tick_at) {
+        if emit.elapsed >= Some(self.facts.clock.tick_at) {
             self.facts.tick(emit);
         }
     }
@@ -291,13 +296,21 @@ impl Flow {
     /// By how many bytes (modulo the word) what is held for the unfinished has grown since the last call.
     #[inline]
     pub(super) fn memory_growth(&mut self) -> usize {
-        let now = self.lanes[0].memory() + self.lanes[1].memory();
-        now.wrapping_sub(std::mem::replace(&mut self.counted, now))
+        let [client, server] = Direction::BOTH.map(|direction| self.memory_growth_of(direction));
+        client.wrapping_add(server)
+    }
+
+    /// The same of one direction: nothing of the other is looked at.
+    #[inline]
+    pub(super) fn memory_growth_of(&mut self, direction: Direction) -> usize {
+        let growth = self.lanes[direction.index()].memory_growth();
+        self.counted = self.counted.wrapping_add(growth);
+        growth
     }
 
     /// When it was heard of last.
     pub(super) const fn latest(&self) -> Arrival {
-        self.facts.latest
+        self.facts.clock.latest
     }
 
     /// What [`memory_growth`](Self::memory_growth) has counted so far.
@@ -347,7 +360,11 @@ impl Flow {
             stream_name: facts.session.stream_name,
             client_software: facts.session.client_software,
             server_software: facts.session.server_software,
-            duration: facts.latest.zip(facts.began).map(|(latest, began)| latest - began),
+            duration: facts
+                .clock
+                .latest
+                .zip(facts.clock.began)
+                .map(|(latest, began)| latest - began),
             steps: facts.steps.finish(),
             bytes,
             messages: facts.messages,
@@ -846,7 +863,7 @@ impl Facts {
     #[cold]
     fn tick(&mut self, emit: &mut Emitter<'_>) {
         let Some(now) = emit.elapsed else { return };
-        self.tick_at = now.saturating_add(TICK);
+        self.clock.tick_at = now.saturating_add(TICK);
         let seq = *emit.seq;
         self.judge(seq, None, None, emit, |judges, seen| judges.tick(seen));
     }

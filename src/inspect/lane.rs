@@ -36,6 +36,8 @@ pub(super) struct Lane {
     received: u64,
     phase: Phase,
     ended: bool,
+    /// Bytes of memory that have been counted as held.
+    counted: usize,
     /// What searching has cost, in headers followed.
     spent: u64,
     /// The chunk sizes that split messages have left possible, while the size is not known.
@@ -105,7 +107,16 @@ impl Lane {
         } else {
             Phase::Lost(Box::new(Lost::new(reader(0, emit), Cause::Inside, 0, BytesMut::new())))
         };
-        Self { direction, offset: 0, received: 0, phase, ended: false, spent: 0, sizes: Vec::new() }
+        Self {
+            direction,
+            offset: 0,
+            received: 0,
+            phase,
+            ended: false,
+            counted: 0,
+            spent: 0,
+            sizes: Vec::new(),
+        }
     }
 
     /// Stream offset of the next byte, missing ones counted.
@@ -119,8 +130,15 @@ impl Lane {
         self.received
     }
 
+    /// By how many bytes (modulo the word) what is held for the unfinished has grown since the last call.
     #[inline]
-    pub(super) fn memory(&self) -> usize {
+    pub(super) fn memory_growth(&mut self) -> usize {
+        let now = self.memory();
+        now.wrapping_sub(std::mem::replace(&mut self.counted, now))
+    }
+
+    #[inline]
+    fn memory(&self) -> usize {
         match &self.phase {
             Phase::Chunks(reader) => reader.memory(),
             Phase::Lost(lost) => lost.buffer.capacity() + lost.reader.memory(),

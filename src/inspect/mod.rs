@@ -160,7 +160,7 @@ impl Inspector {
             let elapsed = flow.elapsed(place.at);
             let mut emit = self.run.emitter(out, id, place, elapsed);
             flow.bytes(direction, data, &mut emit);
-            self.memory = self.memory.wrapping_add(flow.memory_growth());
+            self.memory = self.memory.wrapping_add(flow.memory_growth_of(direction));
             if self.memory > self.run.limits.total_bytes {
                 self.relieve(place, out);
             }

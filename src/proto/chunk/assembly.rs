@@ -73,10 +73,10 @@ impl Stream {
         self.start
     }
 
-    /// What a header of format 0 or 1 says of its message.
+    /// What a header of format 0 or 1 says of its message. What the one before said is remembered, where that is asked for.
     #[inline]
-    pub(super) fn says(&mut self, length: u32, type_id: u8) {
-        if (length != self.length || type_id != self.type_id) && self.type_id != 0 {
+    pub(super) fn says(&mut self, length: u32, type_id: u8, remember: bool) {
+        if remember && (length != self.length || type_id != self.type_id) && self.type_id != 0 {
             let last = self.inherited();
             let recent = self.recent.get_or_insert_with(Box::default);
             recent[self.said % RECENT] = last;

@@ -23,6 +23,8 @@ pub struct Reader {
     chunk_size: u32,
     keep: Keep,
     want_chunks: bool,
+    /// Whether it remembers what headers before the last said, for the sake of a loss.
+    remembers: bool,
     partial_limit: usize,
 
     /// Stream offset of the next byte to be read, those in `carry` included.
@@ -84,6 +86,7 @@ impl Reader {
             chunk_size: DEFAULT_CHUNK_SIZE,
             keep,
             want_chunks: false,
+            remembers: true,
             partial_limit: limits.partial_bytes,
             offset,
             carry: [0; CARRY],
@@ -120,6 +123,14 @@ impl Reader {
     #[must_use]
     pub const fn with_chunks(mut self, want: bool) -> Self {
         self.want_chunks = want;
+        self
+    }
+
+    /// The same reader for bytes that come over a connection of one's own, which loses none: it remembers of each chunk
+    /// stream only what the next header needs.
+    #[must_use]
+    pub const fn without_history(mut self) -> Self {
+        self.remembers = false;
         self
     }
 
@@ -369,7 +380,7 @@ impl Reader {
             if let Some(slot) = self.table.find(last.chunk_stream_id) {
                 self.touch(slot);
                 let stream = &mut self.table[slot];
-                stream.says(last.length, last.type_id);
+                stream.says(last.length, last.type_id, true);
                 stream.stale = false;
             }
         }
@@ -400,7 +411,7 @@ impl Reader {
             if !plausible(head[7], length, message_stream_id.unwrap_or(stream.message_stream_id)) {
                 return false;
             }
-            stream.says(length, head[7]);
+            stream.says(length, head[7], self.remembers);
         }
         stream.begin(self.offset, self.keep.head, Some((time, None)), message_stream_id);
         stream.chunks = 1;
@@ -585,7 +596,7 @@ impl Reader {
         let stream = &mut self.table[slot];
         if !stream.unfinished() {
             if let (Some(length), Some(type_id)) = (header.length, header.type_id) {
-                stream.says(length, type_id);
+                stream.says(length, type_id, self.remembers);
             }
             let time = header.time().map(|time| (time, header.extended_timestamp));
             stream.begin(start, self.keep.head, time, header.message_stream_id);

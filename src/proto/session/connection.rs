@@ -127,7 +127,9 @@ impl Connection {
         sender.handshake(&peer.take_output());
         Self {
             handshake: Some(Box::new(peer)),
-            reader: Reader::new(HANDSHAKE, options.keep, limits).with_chunks(options.chunks),
+            reader: Reader::new(HANDSHAKE, options.keep, limits)
+                .with_chunks(options.chunks)
+                .without_history(),
             sender,
             flow: Flow {
                 acknowledge: options.acknowledge,

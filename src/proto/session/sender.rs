@@ -130,6 +130,9 @@ impl Sender {
 
     /// The first `n` bytes of the output were sent. More than there are count as all.
     pub fn sent(&mut self, n: usize) {
+        if n == 0 {
+            return;
+        }
         self.gone = self.output.len().min(self.gone.saturating_add(n));
         if self.gone == self.output.len() {
             self.before += self.gone as u64;
