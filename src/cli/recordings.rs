@@ -95,8 +95,11 @@ impl Pcapng {
     }
 }
 
+/// Where a recording is written, with the queue of the thread that does so.
+type Written = (Box<dyn Write>, Option<Rc<Queue>>);
+
 /// A file as it is, or one that a thread writes.
-fn spooled(file: File, live: bool) -> io::Result<(Box<dyn Write>, Option<Rc<Queue>>)> {
+fn spooled(file: File, live: bool) -> io::Result<Written> {
     if !live {
         return Ok((Box::new(file), None));
     }
