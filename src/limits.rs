@@ -130,6 +130,9 @@ pub struct Limits {
     /// Bytes printed of a live command that wait until whoever reads its output takes them (default 8 MiB: about 30,000
     /// lines of JSON). Over it records are dropped, and how many is said; the connections never wait.
     pub printed_bytes: usize,
+    /// Bytes that `proxy` has handed on and that wait to be inspected (default 64 MiB, together with the little that is noted
+    /// of each read): the connections never wait. Over it bytes are not inspected, and each hole is a gap with its length.
+    pub tapped_bytes: usize,
     /// Bytes of a pcapng recording of live traffic that wait until the disk takes them (default 32 MiB: a quarter of a
     /// minute of 15 Mb/s). Over it traffic is left out of the recording, as a hole, and how much is said.
     pub recorded_bytes: usize,
@@ -230,6 +233,7 @@ impl Default for Limits {
             connections: 256,
             handshake_time: Duration::from_secs(10),
             printed_bytes: 8 << 20,
+            tapped_bytes: 64 << 20,
             recorded_bytes: 32 << 20,
             player_bytes: 2 << 20,
             relay_bytes: 32 << 20,

@@ -110,6 +110,7 @@ const TABLE: &[Row] = &[
 
     // Arguments and wiring.
     row("cli", &["Limits", "capture", "inspect", "output"], &["clap", "clap_complete", "clap_mangen"]),
+    row("cli::backlog", &["cli", "inspect", "live", "proto"], &[]),
     row("cli::gauge", &["Limits", "inspect", "proto"], &[]),
     row("cli::live", &["Limits", "cli", "inspect", "live"], &["tokio"]),
     row("cli::args", &["cli", "live::proxy", "output::filter", "proto::Direction"], &["clap", "clap_complete"]),

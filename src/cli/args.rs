@@ -110,7 +110,7 @@ pub(super) enum DecodeAs {
 }
 
 /// What all inspecting commands share.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Shared {
     /// How to print records

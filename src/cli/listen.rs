@@ -19,6 +19,7 @@ pub(super) fn run(listen: &Listen) -> Result<ExitCode, Failure> {
         live: &listen.live,
         sockets: 1,
         redirected: false,
+        apart: false,
     };
     live::run(
         &plan,

@@ -1,8 +1,8 @@
 //! The loop around live connections that `listen` and `proxy` share: what is listened on, what ends the run, and when
 //! what is printed is written.
 //!
-//! All sockets and the inspection are on one thread; what is printed goes to another, which alone waits for whoever
-//! reads it.
+//! All sockets are on one thread, with the inspection or without it; what is printed goes to another, which alone waits for
+//! whoever reads it.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
@@ -18,6 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::args::{Live, Shared};
+use super::backlog::Backlog;
 use super::input::Stop;
 use super::pump::Pump;
 use super::settings::Settings;
@@ -26,7 +27,7 @@ use crate::Limits;
 use crate::inspect::Traffic;
 use crate::live::tls::{self, Identity, KeyLogFile};
 use crate::live::{
-    Common, Incoming, ReadBuffer, Taps, accept, bind, bind_redirected, most_connections,
+    Clock, Common, Incoming, ReadBuffer, Taps, accept, bind, bind_redirected, most_connections,
 };
 
 /// A run to be made.
@@ -41,6 +42,9 @@ pub(super) struct Plan<'p> {
     pub(super) sockets: usize,
     /// Whether connections are on their way elsewhere.
     pub(super) redirected: bool,
+    /// Whether the inspection has a thread of its own. Where connections are handed on it has, since they are none of ours
+    /// to slow down; a server is as fast as it understands what comes, and saves the copy.
+    pub(super) apart: bool,
 }
 
 /// What is listened on.
@@ -95,18 +99,25 @@ where
 
     let broken = Arc::new(Notify::new());
     let tell_broken = Arc::clone(&broken);
-    let source = [address.to_string()];
-    let failed = move || tell_broken.notify_one();
-    let pump = Pump::live(command, &source, shared, &settings, &limits, failed)?;
-    let outputs = Rc::new(Outputs {
-        pump: RefCell::new(pump),
-        printed: Signal::default(),
-        waits: Signal::default(),
+    let clock = Clock::start();
+    let (of_pump, fail_on) = ((*shared).clone(), settings.fail_on);
+    let (command, room) = (*command, limits.clone());
+    let open = move || {
+        let source = [address.to_string()];
+        let failed = move || tell_broken.notify_one();
+        Pump::live(command, &source, &of_pump, &settings, &room, failed)
+    };
+    let hurry = stop.clone();
+    let finish = move |pump: Pump| pump.finish(fail_on, || hurry.is_set());
+    let outputs = Rc::new(if plan.apart {
+        Inspection::Apart(Backlog::start(limits.tapped_bytes, clock, open, finish)?)
+    } else {
+        Inspection::Here(Box::new(Outputs::new(open()?)), Box::new(finish))
     });
     let told = Rc::clone(&outputs);
     let common = Common {
         listens: address,
-        taps: Taps::new(move |traffic| told.traffic(traffic)),
+        taps: Taps::timed(clock, move |traffic| told.traffic(traffic)),
         tls,
         keys,
         buffer: ReadBuffer::default(),
@@ -133,7 +144,7 @@ where
     let closed = Rc::new(Notify::new());
     local.spawn_local(accept_all(listener, address, most, taps.clone(), serve, Rc::clone(&closed)));
     local.spawn_local(Rc::clone(&outputs).write());
-    local.spawn_local(Rc::clone(&outputs).tick(taps.clone()));
+    local.spawn_local(Rc::clone(&outputs).tick(clock));
     runtime.block_on(local.run_until(async {
         tokio::select! {
             () = stop.wait() => {}
@@ -148,7 +159,8 @@ where
     drop(entered);
     drop(runtime);
     match Rc::into_inner(outputs) {
-        Some(outputs) => outputs.pump.into_inner().finish(settings.fail_on, || stop.is_set()),
+        Some(Inspection::Here(outputs, finish)) => finish(outputs.pump.into_inner()),
+        Some(Inspection::Apart(backlog)) => backlog.finish(),
         None => Err(Failure::new("the outputs are still in use")),
     }
 }
@@ -188,6 +200,14 @@ async fn after(duration: Option<Duration>) {
     }
 }
 
+/// Where what happens is inspected.
+enum Inspection {
+    /// On the thread of the sockets, with what ends the run.
+    Here(Box<Outputs>, Box<dyn FnOnce(Pump) -> Result<ExitCode, Failure>>),
+    /// On another.
+    Apart(Backlog),
+}
+
 /// The pump, and when it is to write.
 struct Outputs {
     pump: RefCell<Pump>,
@@ -220,9 +240,37 @@ impl Signal {
 
 /// Printed records wait at most this long for others to be written with: not seen by people, and each time that the thread
 /// which writes is woken costs as much as several messages.
-const LINGER: Duration = Duration::from_millis(20);
+pub(super) const LINGER: Duration = Duration::from_millis(20);
+
+impl Inspection {
+    #[inline]
+    fn traffic(&self, traffic: &Traffic<'_>) {
+        match self {
+            Self::Here(outputs, _) => outputs.traffic(traffic),
+            Self::Apart(backlog) => backlog.traffic(traffic),
+        }
+    }
+
+    /// The tasks of an inspection that has no thread of its own.
+    async fn write(self: Rc<Self>) {
+        if let Self::Here(outputs, _) = &*self {
+            outputs.write().await;
+        }
+    }
+
+    async fn tick(self: Rc<Self>, clock: Clock) {
+        if let Self::Here(outputs, _) = &*self {
+            outputs.tick(clock).await;
+        }
+    }
+}
 
 impl Outputs {
+    fn new(pump: Pump) -> Self {
+        let (printed, waits) = (Signal::default(), Signal::default());
+        Self { pump: RefCell::new(pump), printed, waits }
+    }
+
     #[inline]
     fn traffic(&self, traffic: &Traffic<'_>) {
         let mut pump = self.pump.borrow_mut();
@@ -236,7 +284,7 @@ impl Outputs {
     }
 
     /// Writes what is printed: at once after a pause, else together with what comes soon after.
-    async fn write(self: Rc<Self>) {
+    async fn write(&self) {
         let mut written = Instant::now();
         loop {
             self.printed.wait().await;
@@ -249,12 +297,12 @@ impl Outputs {
     }
 
     /// Lets time pass for what is folded or dropped, as long as anything is.
-    async fn tick(self: Rc<Self>, taps: Taps) {
+    async fn tick(&self, clock: Clock) {
         loop {
             self.waits.wait().await;
-            sleep(until_next_second(taps.now())).await;
+            sleep(until_next_second(clock.now())).await;
             let mut pump = self.pump.borrow_mut();
-            pump.tick(taps.now());
+            pump.tick(clock.now());
             pump.flush();
             if pump.awaits_tick() {
                 self.waits.give();
@@ -264,7 +312,7 @@ impl Outputs {
 }
 
 /// From `now`, nanoseconds, until a little after the next whole second.
-fn until_next_second(now: i64) -> Duration {
+pub(super) fn until_next_second(now: i64) -> Duration {
     let since = now.rem_euclid(1_000_000_000).unsigned_abs();
     Duration::from_nanos(1_000_000_000 - since) + Duration::from_millis(2)
 }

@@ -1,6 +1,7 @@
 //! Arguments, wiring, exit codes. The only folder that names clap.
 
 mod args;
+mod backlog;
 mod decode;
 mod gauge;
 mod input;

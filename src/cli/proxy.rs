@@ -20,6 +20,7 @@ pub(super) fn run(proxy: &Arguments) -> Result<ExitCode, Failure> {
         live: &proxy.live,
         sockets: 2,
         redirected: proxy.transparent,
+        apart: true,
     };
     if let Some(upstream) = &proxy.upstream {
         refuse_loop(upstream, live::resolve(&proxy.listen)?)?;

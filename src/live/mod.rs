@@ -42,4 +42,4 @@ pub use stream::{ReadBuffer, Stream};
 pub use streams::{
     ControlStream, DataStream, Message, MessageStream, NetConn, NetStream, Outbox, Streams,
 };
-pub use tap::{Tap, Taps};
+pub use tap::{Clock, Tap, Taps};

@@ -23,7 +23,31 @@ pub struct Taps(Rc<Inner>);
 struct Inner {
     sink: RefCell<Box<Sink>>,
     last: Cell<FlowId>,
-    began: (Instant, i64),
+    clock: Clock,
+}
+
+/// The time of a run, which never goes back: the wall clock at its start, and what has passed since.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    began: Instant,
+    epoch: i64,
+}
+
+impl Clock {
+    /// A clock that is right now.
+    #[must_use]
+    pub fn start() -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let epoch = epoch.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+        Self { began: Instant::now(), epoch }
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        let passed = i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        self.epoch.saturating_add(passed)
+    }
 }
 
 impl fmt::Debug for Taps {
@@ -36,21 +60,20 @@ impl Taps {
     /// Taps that hand everything to `sink`, which must not call back into them.
     #[must_use]
     pub fn new(sink: impl FnMut(&Traffic<'_>) + 'static) -> Self {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = epoch.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
-        Self(Rc::new(Inner {
-            sink: RefCell::new(Box::new(sink)),
-            last: Cell::new(0),
-            began: (Instant::now(), now),
-        }))
+        Self::timed(Clock::start(), sink)
     }
 
-    /// Nanoseconds since the Unix epoch, which never go back: the wall clock at the start of the run, and what has passed
-    /// since.
+    /// The same by a clock that others look at too.
+    #[must_use]
+    pub fn timed(clock: Clock, sink: impl FnMut(&Traffic<'_>) + 'static) -> Self {
+        let sink = RefCell::new(Box::new(sink) as Box<Sink>);
+        Self(Rc::new(Inner { sink, last: Cell::new(0), clock }))
+    }
+
+    /// What its [`Clock`] shows: nanoseconds since the Unix epoch.
     #[must_use]
     pub fn now(&self) -> i64 {
-        let (instant, epoch) = self.0.began;
-        epoch.saturating_add(i64::try_from(instant.elapsed().as_nanos()).unwrap_or(i64::MAX))
+        self.0.clock.now()
     }
 
     /// A connection that was accepted at `at` ([`now`](Self::now), then); it gets the next number.

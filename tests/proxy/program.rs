@@ -89,8 +89,10 @@ fn an_interrupt_in_the_middle_of_a_stream_ends_it_with_every_record_whole() {
 
 #[test]
 fn forwarding_does_not_wait_for_an_output_that_nobody_reads() {
-    let upstream = Upstream::new();
-    let mut program = onto(&["-f", "json", "--chunks", &url(&upstream)], Stdio::piped());
+    let (upstream, scratch) = (Upstream::new(), Scratch::new("proxy-unread"));
+    let recording = scratch.path().join("all.pcapng");
+    let options = ["-f", "json", "--chunks", "--write-pcapng", recording.to_str().unwrap()];
+    let mut program = onto(&[&options[..], &[&url(&upstream)]].concat(), Stdio::piped());
     // More records than wait anywhere, each of a byte of payload.
     let mut up = vec![3; 3073];
     up.extend([[4, 0, 0, 0, 0, 0, 1, 18, 1, 0, 0, 0, 5]].repeat(60_000).concat());
@@ -99,6 +101,11 @@ fn forwarding_does_not_wait_for_an_output_that_nobody_reads() {
     assert!(got == up && begin.elapsed() < DEADLINE);
     let (got, _) = exchange(program.connect(), upstream.accept(), Cut::Whole, &up, b"");
     assert!(got == up);
+    // Nobody reads until all of it is inspected, which the recording shows: more than waits for the disk is behind it.
+    while std::fs::metadata(&recording).unwrap().len() < 2 * up.len() as u64 - (256 << 10) {
+        assert!(begin.elapsed() < DEADLINE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
     // What was dropped is said once it is read, and numbers are left out for it.
     let mut out = program.child.stdout.take().unwrap();
     let reading = std::thread::spawn(move || {
