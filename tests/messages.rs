@@ -534,6 +534,7 @@ fn capabilities_and_requests_to_reconnect_are_said() {
     let named = |name: &str| CodecName::of(name.as_bytes()).unwrap();
     let connect = Connect {
         app: Some("live".into()),
+        video_function: Some(7.0),
         enhanced: Some(Capabilities {
             four_cc_list: vec![named("av01")],
             video: vec![(named("vp09"), CodecMask(3))],
@@ -557,6 +558,7 @@ fn capabilities_and_requests_to_reconnect_are_said() {
     assert_eq!(
         connect["command"]["capabilities"],
         json!({
+            "frame_accurate_seek": true, "hdr": true, "video_metadata": true, "large_scale_tile": false,
             "reconnect": true, "multitrack": true, "mod_ex": false, "nanosecond_offset": false,
             "vp09": {"decode": true, "encode": true, "forward": false},
             "*": {"decode": false, "encode": false, "forward": true},
@@ -569,7 +571,7 @@ fn capabilities_and_requests_to_reconnect_are_said() {
         let rows = seen.rows();
         assert_eq!(
             rows[2],
-            "command    connect app=live can reconnect, multitrack; vp09 decode+encode; * forward; av01  [1]"
+            "command    connect app=live can reconnect, multitrack; frame accurate seek, hdr, video metadata; vp09 decode+encode; * forward; av01 videoFunction=7  [1]"
         );
         assert_eq!(
             rows[3],

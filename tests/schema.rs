@@ -556,6 +556,8 @@ fn every_form_of_an_amf_value_is_described_and_valid() {
         (json!({"$date": "2026-01-02T03:04:05.678000001Z"}), true),
         (json!({"$date": 1e18}), true),
         (json!({"$date": {"$number": "NaN"}}), true),
+        (json!({"$date": "2026-01-02T03:04:05.678Z", "$zone": -60}), true),
+        (json!({"$date": 0, "$zone": "UTC"}), false),
         (json!({"$date": "yesterday"}), false),
         (json!({"$date": 0, "more": 1}), false),
     ] {

@@ -2,7 +2,8 @@
 //!
 //! What JSON has no form for is an object whose one key begins with `$`: `$bytes` (Base64: byte arrays and strings that
 //! are not UTF-8), `$number` (`"NaN"`, `"Infinity"`, `"-Infinity"`), `$date` (RFC 3339 in UTC; a date that it cannot
-//! write is its milliseconds, in the form of a number), `$cut` (why something is missing here: `amf_depth`,
+//! write is its milliseconds, in the form of a number; AMF0's time zone is beside it as `$zone`, in minutes, where it is
+//! not 0), `$cut` (why something is missing here: `amf_depth`,
 //! `amf_values` and `amf_output` are the limits, `malformed` the end of what could be read, `cycle` a value inside
 //! itself). `$class` comes first in an object that has a class; the content of an externalizable one is `$value` or
 //! `$bytes`. Keys that are not UTF-8 have U+FFFD for what is not. Keys occur as often as they were sent, in that order.
@@ -115,14 +116,8 @@ impl<'a> Json<'_, '_, 'a> {
             | Value::XmlDocument(text)
             | Value::XmlString(text) => self.text(text),
             Value::ByteArray(bytes) => self.bytes(bytes),
-            Value::Date { ms, .. } | Value::Timestamp(ms) => {
-                self.raw(br#"{"$date":"#);
-                match date::rfc3339(*ms) {
-                    Some(date) => self.whole(date.len() + 2, |out| write_string(out, &date)),
-                    None => self.number(*ms),
-                }
-                self.raw(b"}");
-            }
+            Value::Timestamp(ms) => self.date(*ms, 0),
+            Value::Date { ms, zone } => self.date(*ms, *zone),
             Value::Amf3(inner) => self.value(inner, depth),
             Value::Cut(cut) => self.cut_value(cut),
             Value::Reference(index) => self.reference(self.ctx.amf0.get(u32::from(*index)), depth),
@@ -134,6 +129,19 @@ impl<'a> Json<'_, '_, 'a> {
                 None => self.cut("amf_depth"),
             },
         }
+    }
+
+    fn date(&mut self, ms: f64, zone: i16) {
+        self.raw(br#"{"$date":"#);
+        match date::rfc3339(ms) {
+            Some(date) => self.whole(date.len() + 2, |out| write_string(out, &date)),
+            None => self.number(ms),
+        }
+        if zone != 0 {
+            self.raw(br#","$zone":"#);
+            self.number(zone.into());
+        }
+        self.raw(b"}");
     }
 
     fn container(&mut self, value: &Value, depth: usize) {

@@ -558,7 +558,9 @@ fn meanings(lines: &mut Lines) {
             audio: vec![(named("*"), CodecMask(4)), (named("Opus"), CodecMask(3))],
             caps_ex: caps,
         };
-        let connect = Connect { enhanced: Some(capabilities), ..Connect::default() };
+        let video_function = caps.map(|caps| caps.0.into());
+        let enhanced = Some(capabilities);
+        let connect = Connect { enhanced, video_function, ..Connect::default() };
         lines.body(20, &Body::Command(Box::new(connect.command(1.0))));
         let result = ConnectResult { enhanced: connect.enhanced, ..ConnectResult::default() };
         lines.body(20, &Body::Command(Box::new(result.command(1.0))));

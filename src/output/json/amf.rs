@@ -4,7 +4,7 @@ use super::super::amf_json::{self, Context};
 use super::line::Line;
 use crate::Limits;
 use crate::proto::amf::{Text, Value};
-use crate::proto::message::command::{Capabilities, CapsEx, CodecMask};
+use crate::proto::message::command::{Capabilities, CapsEx, CodecMask, VideoFunction};
 use crate::proto::message::data::SpliceInfo;
 use crate::proto::message::{
     Command, Data, SharedObject, SharedObjectChange as Change, SharedObjectEvent,
@@ -38,16 +38,26 @@ pub(super) fn write_command(
     line.key("arguments");
     amf_json::write_values(line.0, &command.arguments, &mut context);
     line.raw(b",");
-    if let Some(capabilities) = Capabilities::of_command(command) {
-        write_capabilities(line, &capabilities);
+    let function = VideoFunction::of_command(command);
+    match Capabilities::of_command(command) {
+        Some(capabilities) => write_capabilities(line, &capabilities, function),
+        None if function.is_some() => write_capabilities(line, &Capabilities::default(), function),
+        None => {}
     }
     line.maybe("reply_to", reply_to);
     line.shut();
 }
 
-fn write_capabilities(line: &mut Line<'_>, capabilities: &Capabilities) {
+fn write_capabilities(
+    line: &mut Line<'_>,
+    capabilities: &Capabilities,
+    function: Option<VideoFunction>,
+) {
     line.key("capabilities");
     line.open();
+    for (name, set) in function.into_iter().flat_map(VideoFunction::flags) {
+        line.boolean(name, set);
+    }
     for (name, set) in capabilities.caps_ex.into_iter().flat_map(CapsEx::flags) {
         line.boolean(name, set);
     }

@@ -8,7 +8,7 @@ use crate::inspect::{Event, Handshake, HandshakeFields, MessageRecord, Opened, R
 use crate::proto::amf::{Text, Value};
 use crate::proto::chunk::MAX_CHUNK_SIZE;
 use crate::proto::codec::{AudioConfig, VideoConfig};
-use crate::proto::message::command::{Capabilities, RECONNECT_REQUEST};
+use crate::proto::message::command::{Capabilities, RECONNECT_REQUEST, VideoFunction};
 use crate::proto::message::data::SpliceInfo;
 use crate::proto::message::{
     Aggregate, Audio, AudioPacketType, Body, Command, Control, Data, FrameType, Kind, ModEx,
@@ -383,7 +383,7 @@ fn command(text: &mut String, command: &Command) {
 
 /// ` can reconnect, multitrack; vp09 decode+encode, * forward`; says whether there was anything to say.
 fn capabilities(text: &mut String, command: &Command) -> bool {
-    let Some(capabilities) = Capabilities::of_command(command) else { return false };
+    let capabilities = Capabilities::of_command(command).unwrap_or_default();
     let set = |(name, set): (&'static str, bool)| set.then(|| name.replace('_', " "));
     let flags = |flags: &[(&'static str, bool)], between: &str| {
         flags.iter().copied().filter_map(set).collect::<Vec<_>>().join(between)
@@ -391,6 +391,9 @@ fn capabilities(text: &mut String, command: &Command) -> bool {
     let mut all = Vec::new();
     if let Some(caps) = capabilities.caps_ex {
         all.push(flags(&caps.flags(), ", "));
+    }
+    if let Some(function) = VideoFunction::of_command(command) {
+        all.push(flags(&function.flags(), ", "));
     }
     let codecs = capabilities.codecs();
     all.extend(codecs.iter().take(CODECS).map(|(name, mask)| match mask {

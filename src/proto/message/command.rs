@@ -15,7 +15,7 @@ mod stream;
 mod view;
 
 pub use answer::{Answer, ConnectionCall};
-pub use capabilities::{Capabilities, CapsEx, CodecMask, CodecName};
+pub use capabilities::{Capabilities, CapsEx, CodecMask, CodecName, VideoFunction};
 pub use connect::{Connect, ConnectResult};
 pub use play::{Play, Play2, PlayControl, Reset};
 pub use publish::{Publish, PublishType};

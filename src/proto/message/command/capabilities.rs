@@ -106,6 +106,40 @@ impl CapsEx {
     }
 }
 
+/// `videoFunction`: what a client can do with video beyond its codecs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VideoFunction(pub u32);
+
+impl VideoFunction {
+    /// Bit 0, of RTMP 1.0 already: seeks that are exact to the frame.
+    pub const SEEK: u32 = 1;
+    /// Bit 1: video with a high dynamic range, and the colour information about it.
+    pub const HDR: u32 = 2;
+    /// Bit 2: metadata frames.
+    pub const METADATA: u32 = 4;
+    /// Bit 3: parts of a frame that are decoded without the rest.
+    pub const LARGE_SCALE_TILE: u32 = 8;
+
+    /// The flags by name.
+    #[must_use]
+    pub const fn flags(self) -> [(&'static str, bool); 4] {
+        [
+            ("frame_accurate_seek", self.0 & Self::SEEK != 0),
+            ("hdr", self.0 & Self::HDR != 0),
+            ("video_metadata", self.0 & Self::METADATA != 0),
+            ("large_scale_tile", self.0 & Self::LARGE_SCALE_TILE != 0),
+        ]
+    }
+
+    /// That of a `connect`, where it has more than every client says since RTMP 1.0.
+    #[must_use]
+    pub fn of_command(command: &Command) -> Option<Self> {
+        let object = command.object.as_ref().filter(|_| command.name() == "connect")?;
+        let bits = bits(object.get("videoFunction")?)?;
+        (bits & !Self::SEEK != 0).then_some(Self(bits))
+    }
+}
+
 impl Capabilities {
     /// The names of the properties.
     pub const NAMES: [&str; 4] =
