@@ -43,10 +43,11 @@ struct State {
     closing: bool,
 }
 
-/// A batch of this weight is inspected although more may come soon.
-const EAGER: usize = 1 << 20;
-/// A batch that grew beyond this gives back what it needed.
-const KEPT: usize = 2 << 20;
+/// A batch of this weight is inspected although more may come soon: it is still in the cache then.
+const EAGER: usize = 256 << 10;
+/// After so many batches room is given back that none of them needed: at once would be dear, since memory is zeroed each
+/// time that it is had. Odd, since two batches take turns.
+const LOOKED_BACK: u32 = 63;
 
 impl Backlog {
     /// Starts the thread, which makes the pump by `open` and ends it by `finish`. At most `most` bytes are kept for it.
@@ -117,12 +118,19 @@ impl Shared {
     fn inspect(&self, pump: &mut Pump, clock: Clock) {
         let mut batch = Batch::default();
         let mut tick = 0;
+        let (mut batches, mut bytes, mut events) = (0_u32, 0, 0);
         loop {
             let until = pump.awaits_tick().then(|| until_next_second(clock.now()));
             let closing = self.next(&mut batch, until);
             let now = clock.now();
             let came = !batch.is_empty();
+            (bytes, events) = (bytes.max(batch.bytes.len()), events.max(batch.events.len()));
             batch.give(|traffic| pump.traffic(traffic));
+            batches += 1;
+            if batches >= LOOKED_BACK {
+                batch.shrink(bytes, events);
+                (batches, bytes, events) = (0, 0, 0);
+            }
             if now >= tick && pump.awaits_tick() {
                 pump.tick(now);
                 let until = i64::try_from(until_next_second(now).as_nanos()).unwrap_or(i64::MAX);
@@ -153,6 +161,10 @@ impl Shared {
     fn next(&self, batch: &mut Batch, until: Option<Duration>) -> bool {
         let mut state = self.lock();
         if state.batch.is_empty() && !state.closing {
+            // A pause: what a burst needed is given back.
+            for batch in [&mut *batch, &mut state.batch] {
+                batch.shrink(EAGER, EAGER / size_of::<Event>());
+            }
             state.wakes = Some(0);
             state = match until {
                 Some(until) => {
@@ -288,8 +300,12 @@ impl Batch {
             }
         }
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
-        self.events.shrink_to(KEPT / size_of::<Event>());
+    }
+
+    /// Gives back room beyond that for so many bytes and events.
+    fn shrink(&mut self, bytes: usize, events: usize) {
+        self.bytes.shrink_to(bytes);
+        self.events.shrink_to(events);
     }
 }
 
