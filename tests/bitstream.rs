@@ -1,4 +1,5 @@
 //! Video frames of real encoders, walked over: tags and bitstreams agree, and nothing of a frame is left out.
+#![cfg(feature = "cli")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

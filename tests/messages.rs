@@ -175,6 +175,7 @@ fn publish(name: &str) -> Vec<u8> {
 }
 
 const KEY: &[u8] = b"\x17\x01\0\0\0\0\0\0\x01\x65";
+#[cfg(feature = "cli")]
 const INTER: &[u8] = b"\x27\x01\0\0\0\0\0\0\x01\x41";
 const SOUND: &[u8] = b"\xaf\x01\x21";
 
