@@ -2,6 +2,8 @@
 //!
 //! They panic where a promise is broken: bytes lost, output that is no JSON, a terminal escape.
 
+use std::sync::Arc;
+
 use rtmpctl::Limits;
 use rtmpctl::capture::file::{Item, Packet, Reader};
 use rtmpctl::capture::tls::{Keys, Piece, Session};
@@ -13,18 +15,19 @@ use rtmpctl::inspect::{
 };
 use rtmpctl::output::payload::Shown;
 use rtmpctl::output::{json, redact::Redactor};
-use rtmpctl::proto::amf::{Budget, amf0, amf3};
+use rtmpctl::proto::amf::{Budget, Value, amf0, amf3};
 use rtmpctl::proto::bitstream::{Bitstream, Context, Format};
 use rtmpctl::proto::chunk::{self, HEAD, Inherited, Keep, Resume};
 use rtmpctl::proto::cursor::Cursor;
 use rtmpctl::proto::message::{Body, Kind, Video};
-use rtmpctl::proto::{Direction, Span, codec, handshake, message};
+use rtmpctl::proto::session::{Caller, Connection, Policy, Responder};
+use rtmpctl::proto::{Direction, Span, codec, handshake, message, session};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const ALL: [(&str, Target); 20] = [
+pub const ALL: [(&str, Target); 21] = [
     ("aggregate", aggregate),
     ("amf0", amf0),
     ("amf3", amf3),
@@ -41,6 +44,7 @@ pub const ALL: [(&str, Target); 20] = [
     ("packet", packet),
     ("raw", raw),
     ("rtmpt", rtmpt),
+    ("session", session),
     ("shared_object", shared_object),
     ("tcp", tcp),
     ("tls", tls),
@@ -311,6 +315,48 @@ pub fn file(data: &[u8]) {
         }
         items += 1;
         assert!(items <= data.len() + 16, "more items than bytes");
+    }
+}
+
+/// A side of a connection that answers, and one that calls: whatever the other sends costs no more than its limits.
+pub fn session(data: &[u8]) {
+    let (step, rest) = choose(data);
+    let limits = Arc::new(Limits { partial_bytes: 64 << 10, ..Limits::default() });
+    let random = [7; handshake::RANDOM_LEN];
+    let options = session::Options::default();
+    let mut responder = Responder::new(Arc::new(Policy::default()), Arc::clone(&limits));
+    let mut caller = Caller::new(&limits);
+    let is_server = step % 2 == 0;
+    let mut connection = if is_server {
+        Connection::server(&options, 0, &random, &limits)
+    } else {
+        Connection::client(&options, 0, &random, &limits)
+    };
+    for mut piece in rest.chunks(usize::from(step).max(1)) {
+        loop {
+            let (arrived, sender) = match connection.next(&mut piece) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(close) => return assert!(!close.to_string().is_empty()),
+            };
+            match arrived {
+                session::Arrived::Message(message) if is_server => {
+                    if let Some(session::Event::Published { stream, .. }) =
+                        responder.receive(&message, sender)
+                    {
+                        responder.allow(stream, sender);
+                    }
+                }
+                session::Arrived::Message(message) => {
+                    caller.call(1, "more", Value::Null, Vec::new(), sender);
+                    let _ = caller.receive(&message);
+                }
+                _ => {}
+            }
+        }
+        assert!(connection.memory() + responder.memory() < 16 << 20);
+        // Somebody who reads half of what is sent.
+        connection.sent(connection.output().len() / 2);
     }
 }
 

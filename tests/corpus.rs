@@ -210,6 +210,10 @@ fn the_seeds_are_pieces_of_the_captures() {
                 &[&[2], &chunks[chunks.len() / 2..][..chunks.len().min(6_000) / 2]].concat(),
             );
             write("chunk", &name, &[&[100], &chunks[..chunks.len().min(3_000)]].concat());
+            if ["quickstart", "enhanced-hevc", "gst-rtmpsink"].contains(&stem) {
+                let side = 200 + direction.index() as u8;
+                write("session", &name, &[&[side], &bytes[..bytes.len().min(6_000)]].concat());
+            }
             if stem == "quickstart" {
                 write("handshake", &name, &[&[255], &bytes[..3_073]].concat());
             }
