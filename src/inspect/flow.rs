@@ -476,13 +476,16 @@ impl Facts {
             masked: &[],
         };
         let seq = emit.record(Some(direction), Some(raw.span), Event::Message(record));
-        if let Some(fault) = fault {
-            self.malformed(direction, raw, record.body, fault, seq, emit);
-        } else if kind == Kind::Unknown {
+        if kind == Kind::Unknown {
             self.unknown(direction, raw, seq, emit);
         }
+        let mut spoiled = None;
         if !media || self.tracks.frame.marks.stands_out() {
-            self.judge_message(direction, &record, seq, emit);
+            spoiled = self.judge_message(direction, &record, seq, emit);
+        }
+        // Behind what the judges say: one of them may know why.
+        if let Some(fault) = fault {
+            self.malformed(direction, &record, fault, spoiled, seq, emit);
         }
         if self.session.crossed || self.tracks.crossed {
             self.crossed(emit);
@@ -620,17 +623,20 @@ impl Facts {
         *emit.remembered = (*emit.remembered + now).saturating_sub(before);
     }
 
+    /// A message cannot be read. `spoiled`: the code of the finding that says why.
     #[cold]
     fn malformed(
         &mut self,
         direction: Direction,
-        raw: &chunk::Message<'_>,
-        body: &Body,
+        message: &MessageRecord<'_>,
         fault: &Fault,
+        spoiled: Option<&'static str>,
         seq: u64,
         emit: &mut Emitter<'_>,
     ) {
-        let finding = notes::malformed(raw, body, fault).about(seq);
+        let raw = message.raw;
+        let mut finding = notes::malformed(raw, message.body, fault).about(seq);
+        finding.cause = spoiled.and_then(|code| self.tally.listed(code));
         self.report(Some(direction), Some(raw.span), finding, emit);
     }
 
@@ -868,7 +874,7 @@ impl Facts {
         self.judge(seq, None, None, emit, |judges, seen| judges.tick(seen));
     }
 
-    /// A message that is no usual frame.
+    /// A message that is no usual frame; gives the code of the finding that says why it cannot be read.
     #[cold]
     fn judge_message(
         &mut self,
@@ -876,36 +882,33 @@ impl Facts {
         message: &MessageRecord<'_>,
         seq: u64,
         emit: &mut Emitter<'_>,
-    ) {
+    ) -> Option<&'static str> {
         let frame = self.tracks.frame;
         let frames = std::mem::take(&mut self.tracks.frames);
-        self.judge(
-            seq,
-            Some(direction),
-            Some(message.raw.span),
-            emit,
-            |judges, seen| match message.body {
-                Body::Audio(Audio { tracks, .. }) if !tracks.is_empty() => {
-                    several(judges, seen, &frames, message);
-                }
-                Body::Video(Video { tracks, .. }) if !tracks.is_empty() => {
-                    several(judges, seen, &frames, message);
-                }
-                Body::Audio(_) | Body::Video(_) => {
-                    several(judges, seen, &[frame], message);
-                }
-                body => {
-                    judges.header(seen, message);
-                    match body {
-                        Body::Control(control) => judges.control(seen, control),
-                        Body::UserControl(event) => judges.user_control(seen, event),
-                        Body::Command(command) => judges.command(seen, command, message),
-                        Body::Data(data) => judges.data(seen, data, message),
-                        _ => {}
+        let spoiled =
+            self.judge(seq, Some(direction), Some(message.raw.span), emit, |judges, seen| {
+                match message.body {
+                    Body::Audio(Audio { tracks, .. }) if !tracks.is_empty() => {
+                        several(judges, seen, &frames, message);
+                    }
+                    Body::Video(Video { tracks, .. }) if !tracks.is_empty() => {
+                        several(judges, seen, &frames, message);
+                    }
+                    Body::Audio(_) | Body::Video(_) => {
+                        several(judges, seen, &[frame], message);
+                    }
+                    body => {
+                        judges.header(seen, message);
+                        match body {
+                            Body::Control(control) => judges.control(seen, control),
+                            Body::UserControl(event) => judges.user_control(seen, event),
+                            Body::Command(command) => judges.command(seen, command, message),
+                            Body::Data(data) => judges.data(seen, data, message),
+                            _ => {}
+                        }
                     }
                 }
-            },
-        );
+            });
         if emit.options.timeline {
             let Self { seconds, tracks, story, tally, .. } = self;
             let many = match message.body {
@@ -920,9 +923,11 @@ impl Facts {
             }
         }
         self.tracks.frames = frames;
+        spoiled
     }
 
-    /// Lets the judges see something, and reports what they find. `seq` is the record that shows it.
+    /// Lets the judges see something, and reports what they find; gives the code of what says why a message cannot be read.
+    /// `seq` is the record that shows it.
     fn judge(
         &mut self,
         seq: u64,
@@ -930,8 +935,8 @@ impl Facts {
         span: Option<Span>,
         emit: &mut Emitter<'_>,
         see: impl FnOnce(&mut Judges, &mut Seen<'_>),
-    ) {
-        let Some(judges) = &mut self.judges else { return };
+    ) -> Option<&'static str> {
+        let judges = self.judges.as_mut()?;
         let mut found = Vec::new();
         see(
             judges,
@@ -953,10 +958,13 @@ impl Facts {
                 found: &mut found,
             },
         );
-        for Raised { finding, direction, span, explains } in found {
+        let mut spoiled = None;
+        for Raised { finding, direction, span, explains, spoils } in found {
             let kind = if explains { Kin::Explains } else { Kin::Judged };
+            spoiled = spoiled.or_else(|| spoils.then_some(finding.code));
             self.admit(direction, span, finding, kind, emit);
         }
+        spoiled
     }
 
     /// Counts a finding, and hands it out unless the same has been handed out too often.

@@ -166,6 +166,11 @@ impl Tally {
         prints
     }
 
+    /// The record that says of a fault with this code, where it follows from nothing else.
+    pub(super) fn listed(&self, code: &str) -> Option<u64> {
+        self.entry(code).filter(|entry| entry.independent).map(|entry| entry.listed.seq)
+    }
+
     /// Bytes are missing, as the record with this number says; `resumed`: decoding goes on behind them.
     pub(super) fn gap(
         &mut self,

@@ -192,8 +192,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.started();
             header(t, &hevc_record());
             t.done();
-        })
-        .also(&["message.malformed"]),
+        }),
         fault("tag.empty", |t| {
             t.publishing().message(C2S, 6, 1, 9, 40, b"").done();
         }),

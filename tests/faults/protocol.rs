@@ -178,8 +178,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         fault("cmd.ffmpeg-timecode", |t| {
             t.publishing().message(C2S, 4, 1, 18, 40, b"\0\x01\x02\x03").done();
-        })
-        .also(&["message.malformed"]),
+        }),
         fault("cmd.unanswered", |t| {
             t.connected().call("createStream", 2.0, &[]).wait(6.0);
         }),

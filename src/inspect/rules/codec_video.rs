@@ -185,21 +185,24 @@ impl Records {
                     "the sequence header of {name} under codec 7 (AVC) is one of HEVC, {}x{}",
                     size.0, size.1
                 )
-            });
+            })
+            .spoils();
             self.tracks.of(frame).hash = Some(0);
             return;
         }
         if record.starts_with(&[0, 0, 0, 1]) || record.starts_with(&[0, 0, 1]) {
             seen.report(&ANNEX_B, || {
                 format!("the sequence header of {name} is parameter sets behind start codes, and no configuration record")
-            });
+            })
+            .spoils();
             self.tracks.of(frame).hash = Some(0);
             return;
         }
         if let Some(wrong) = wrong(format, config, record) {
             seen.report(&SHORT, || {
                 format!("the configuration record of {name} has {length} bytes, {wrong}")
-            });
+            })
+            .spoils();
         }
         let mut hasher = DefaultHasher::new();
         record.hash(&mut hasher);
@@ -499,6 +502,11 @@ mod tests {
         let mut t = Script::started();
         header(&mut t, &record);
         assert!(t.text("hevc.as-avc7").contains("is one of HEVC"), "{:?}", t.codes());
+        // That it cannot be read as AVC follows from it.
+        assert!(t.find("message.malformed").is_some_and(|found| found.cause.is_some()));
+        t.end();
+        let listed: Vec<_> = t.listed.iter().map(|listed| listed.finding.code).collect();
+        assert!(listed.contains(&"hevc.as-avc7") && !listed.contains(&"message.malformed"));
         let mut t = Script::started();
         header(&mut t, AVCC);
         assert!(!t.has("hevc.as-avc7"));

@@ -194,7 +194,8 @@ impl Judge for Shapes {
             seen.report(&TIMECODE, || {
                 let bytes = bytes.join(" ");
                 format!("a data message of four bytes, {bytes}: looks like FFmpeg's timecode track")
-            });
+            })
+            .spoils();
         }
         if message.raw.type_id == 18 && data.arguments.iter().any(is_amf3) {
             self.amf3(seen, 1, || "data of type 18 that switches to AMF3 (marker 0x11)".to_owned());
@@ -406,6 +407,12 @@ mod tests {
             let mut t = Script::publishing();
             t.message(C2S, 4, 1, 18, 40, bytes);
             assert_eq!(t.has("cmd.ffmpeg-timecode"), odd, "{bytes:?}");
+            // That it cannot be read is a fault of its own only where nothing says why.
+            t.end();
+            let mut listed = t.listed.iter();
+            let listed = listed.any(|listed| listed.finding.code == "message.malformed");
+            assert_eq!(t.has("message.malformed"), bytes[0] == 0, "{bytes:?}");
+            assert_eq!(listed, bytes[0] == 0 && !odd, "{bytes:?}");
         }
     }
 }

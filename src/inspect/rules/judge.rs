@@ -132,6 +132,8 @@ pub(in super::super) struct Raised {
     pub(in super::super) span: Option<Span>,
     /// Whether it explains a loss, and so is none of its consequences.
     pub(in super::super) explains: bool,
+    /// Whether it is why the message cannot be read.
+    pub(in super::super) spoils: bool,
 }
 
 impl Seen<'_> {
@@ -157,7 +159,7 @@ impl Seen<'_> {
         finding.about = Some(self.seq);
         let at = self.found.len();
         let (direction, span) = (self.direction, self.span);
-        self.found.push(Raised { finding, direction, span, explains: false });
+        self.found.push(Raised { finding, direction, span, explains: false, spoils: false });
         Report(self.found.get_mut(at))
     }
 
@@ -218,6 +220,11 @@ impl Report<'_> {
             raised.finding.about = Some(loss);
             raised.explains = true;
         })
+    }
+
+    /// It is why the message, if so, cannot be read: that is no fault of its own then.
+    pub(crate) fn spoils(self) -> Self {
+        self.with(|raised| raised.spoils = true)
     }
 
     /// It follows from what another record says, and is no fault of its own.
