@@ -45,7 +45,7 @@ impl Marks {
     pub(crate) const EMPTY: Self = Self(1 << 5);
     /// A command frame: video frame type 5.
     pub(crate) const COMMAND: Self = Self(1 << 6);
-    /// Metadata or another packet that is neither frame nor sequence header.
+    /// Metadata or another packet that is neither frame nor sequence header, or one whose headers cannot be read.
     pub(crate) const OTHER: Self = Self(1 << 7);
     /// A coded frame earlier than the one before.
     pub(crate) const BACK: Self = Self(1 << 8);
@@ -77,6 +77,8 @@ impl Marks {
     pub(crate) const SECOND: Self = Self(1 << 21);
     /// One of the track's first coded frames: what frames are made of is looked at there, and not in all of them.
     pub(crate) const EARLY: Self = Self(1 << 22);
+    /// One of the first coded frames behind a key frame of a codec with leading pictures: HEVC and VVC.
+    pub(crate) const BEHIND_KEY: Self = Self(1 << 23);
 
     /// Whether it has any of these.
     #[inline]
@@ -125,6 +127,8 @@ const LEAP: i32 = 200;
 const GAP: i32 = 500;
 /// Frames of a track that are early: two seconds of most.
 pub(crate) const EARLY: u8 = 64;
+/// Frames behind a key frame that may lead it: those come ahead of all others, and the first mostly says which they are.
+pub(super) const LEADING: u8 = 4;
 /// Bytes of a message that stand out.
 const BIG: u32 = 1 << 20;
 /// Nanoseconds of a window.
@@ -174,6 +178,8 @@ pub(crate) struct Pace {
     /// order in which they come.
     composed: Option<i32>,
     pub(crate) varies: bool,
+    /// Frames that come and may lead the latest key frame, up to [`LEADING`].
+    pub(super) leading: u8,
     /// The second that goes on.
     window: Window,
     /// The one before it.
@@ -286,6 +292,10 @@ impl Pace {
     pub(super) fn composed(&mut self, frame: &mut Frame, time: Option<i32>) {
         frame.composition_time = time;
         if frame.marks.has(Marks::CODED) {
+            if self.leading > 0 && !frame.marks.has(Marks::KEY) {
+                self.leading -= 1;
+                frame.marks |= Marks::BEHIND_KEY;
+            }
             let time = time.unwrap_or(0);
             self.varies |= *self.composed.get_or_insert(time) != time;
         }
@@ -301,7 +311,7 @@ pub(super) fn audio(audio: &Audio, track: &Track, raw: &chunk::Message<'_>) -> M
         Some(SequenceStart) => Marks::CONFIG,
         Some(SequenceEnd) => Marks::END,
         Some(_) => Marks::OTHER,
-        None => Marks::default(),
+        None => Marks::OTHER.when(raw.length > 0),
     };
     let known = audio.codec.map(Codec::Audio);
     kind | Marks::FIRST.when(track.messages == 0)
@@ -324,7 +334,7 @@ pub(super) fn video(video: &Video, track: &Track, raw: &chunk::Message<'_>) -> M
         Some(VideoPacketType::SequenceStart) => Marks::CONFIG,
         Some(VideoPacketType::SequenceEnd) => Marks::END,
         Some(_) => Marks::OTHER,
-        None => Marks::default(),
+        None => Marks::OTHER.when(raw.length > 0),
     };
     let known = video.codec.map(Codec::Video);
     let composition = video.composition_time.unwrap_or(0);

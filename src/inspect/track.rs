@@ -39,6 +39,8 @@ pub(crate) struct Counter {
     pub(crate) sync: Sync,
     /// Frames per second as metadata said it.
     declared_rate: Option<f64>,
+    /// Whether the size is only what metadata said.
+    pub(crate) size_declared: bool,
     /// Bytes of the length before each NAL unit, as the latest configuration record said it.
     pub(crate) nal_length_size: Option<u8>,
     keyframe_at: Option<u64>,
@@ -303,6 +305,7 @@ impl Tracks {
                 && track.message_stream_id == key.message_stream_id
                 && track.media == Media::Video
             {
+                counter.size_declared |= track.width.is_none();
                 track.width = track.width.or_else(|| number("width").map(|n| n as u32));
                 track.height = track.height.or_else(|| number("height").map(|n| n as u32));
                 counter.declared_rate = number("framerate").or_else(|| number("videoframerate"));
@@ -344,6 +347,7 @@ impl Counter {
             pace: Pace::default(),
             sync: Sync::default(),
             declared_rate: None,
+            size_declared: false,
             nal_length_size: None,
             keyframe_at: None,
             intervals: (0.0, 0),
@@ -440,13 +444,17 @@ impl Counter {
             let track = &mut self.track;
             (track.profile, track.level, track.frame_rate) = (profile, level, frame_rate);
             (track.width, track.height) = (width.or(track.width), height.or(track.height));
+            self.size_declared &= width.is_none();
         }
     }
 
     #[cold]
     fn keyframe(&mut self, codec: Option<VideoCodec>, frame: &[u8]) {
         self.track.keyframes += 1;
-        if self.track.width.is_none() {
+        if matches!(codec, Some(VideoCodec::Hevc | VideoCodec::Vvc)) {
+            self.pace.leading = pace::LEADING;
+        }
+        if self.track.width.is_none() || self.size_declared {
             let (picture, _) = match codec {
                 Some(VideoCodec::Vp8) => picture::vp8(frame),
                 Some(VideoCodec::Vp9) => picture::vp9(frame),
@@ -458,7 +466,10 @@ impl Counter {
                 Some(VideoCodec::Vp6Alpha) => picture::vp6(frame, true),
                 _ => Default::default(),
             };
-            (self.track.width, self.track.height) = (picture.width, picture.height);
+            if picture.width.is_some() {
+                self.size_declared = false;
+                (self.track.width, self.track.height) = (picture.width, picture.height);
+            }
         }
         let now = self.track.media_time;
         if let Some(before) = self.keyframe_at.replace(now) {

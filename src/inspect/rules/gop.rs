@@ -2,10 +2,11 @@
 
 use super::judge::{Judge, Report, Seen};
 use super::per_track::{PerTrack, content, name_of};
-use super::units::{first_picture, format_of, is_idr};
+use super::units::{Leading, Unit, first_picture, format_of, is_cra, is_idr};
 use super::{Confidence, Rule, Severity};
 use crate::inspect::pace::{Frame, Marks};
 use crate::inspect::{Closed, MessageRecord};
+use crate::proto::bitstream::Format;
 
 const LONG: Rule = Rule {
     code: "gop.long",
@@ -38,11 +39,13 @@ const OPEN: Rule = Rule {
     severity: Severity::Warning,
     confidence: Confidence::Certain,
     title: "Frames marked as key frames are no IDR pictures",
-    meaning: "A frame is marked as a key frame, and its picture is a recovery point or CRA: frames behind it may refer to frames before \
-              it (an open group of pictures).",
-    breaks_on: "Who begins there shows garbage or nothing until the next IDR picture; YouTube reports an open GOP.",
+    meaning: "A frame is marked as a key frame, and its picture is a recovery point or another that is no IDR picture: frames behind it \
+              may refer to frames before it (an open group of pictures). With HEVC and VVC a CRA picture is one to begin at; where \
+              leading pictures behind it refer to pictures before it (RASL) that is information.",
+    breaks_on: "Who begins there shows garbage or nothing until the next IDR picture, behind a CRA picture only later; YouTube reports an \
+                open GOP.",
     fix: "Use closed groups (ffmpeg: -flags +cgop, x264: open-gop=0, x265: no-open-gop=1) and IDR pictures in place of intra refresh.",
-    spec: Some("ITU-T H.264 §7.4.1.2.4"),
+    spec: Some("ITU-T H.264 §7.4.1.2.4, ITU-T H.265 §7.4.2.2, ITU-T H.266 §7.4.2.2"),
 };
 
 /// Intervals that say whether they are even.
@@ -68,6 +71,8 @@ struct Gop {
     count: u32,
     irregular: bool,
     open: bool,
+    /// The time of the latest key frame, where it is a CRA picture and what leads it has not been seen.
+    cra: Option<u32>,
 }
 
 impl Gop {
@@ -90,6 +95,52 @@ fn seconds(milliseconds: u32) -> f64 {
     f64::from(milliseconds) / 1000.0
 }
 
+/// The first unit of a frame's picture.
+fn picture<'a>(
+    seen: &Seen<'_>,
+    frame: &Frame,
+    message: &MessageRecord<'a>,
+) -> Option<(Format, Unit<'a>)> {
+    let counter = seen.tracks.of(frame)?;
+    let format = format_of(counter)?;
+    let data = content(seen, frame, message);
+    Some((format, first_picture(format, data, counter.nal_length_size)?))
+}
+
+impl Intervals {
+    /// A frame behind the CRA picture of this time, ahead of which no other was trailing.
+    fn behind(
+        &mut self,
+        seen: &mut Seen<'_>,
+        frame: &Frame,
+        message: &MessageRecord<'_>,
+        time: u32,
+    ) {
+        let track = self.tracks.of(frame);
+        let found = picture(seen, frame, message).filter(|_| !frame.marks.has(Marks::DAMAGED));
+        let Some((format, unit)) = found else {
+            track.cra = None;
+            return;
+        };
+        match Leading::of(format, unit.number) {
+            Leading::Decodable => return,
+            Leading::Trailing => {}
+            Leading::Skipped => {
+                track.open = true;
+                let (name, number) = (name_of(seen, frame), unit.number);
+                seen.report_as(&OPEN, Severity::Info, || {
+                    let what = format.unit_name(number).unwrap_or("no name");
+                    format!(
+                        "leading pictures behind the CRA key frame of {name} at {time} ms refer to pictures before it (NAL unit \
+                         type {number}, {what}): whoever begins there skips them"
+                    )
+                });
+            }
+        }
+        self.tracks.of(frame).cra = None;
+    }
+}
+
 impl Judge for Intervals {
     const RULES: &'static [Rule] = &[LONG, IRREGULAR, OPEN];
 
@@ -106,8 +157,12 @@ impl Judge for Intervals {
             return;
         }
         if !frame.marks.has(Marks::KEY) {
+            let cra = track.cra.filter(|_| frame.marks.has(Marks::BEHIND_KEY));
             if track.since.is_none() && frame.marks.has(Marks::EARLY) {
                 track.since = Some(frame.timestamp);
+            }
+            if let Some(time) = cra {
+                self.behind(seen, frame, message, time);
             }
             return;
         }
@@ -144,21 +199,28 @@ impl Judge for Intervals {
                 });
             }
         }
-        let Some(counter) = seen.tracks.of(frame) else { return };
-        let Some(format) = format_of(counter) else { return };
-        let data = content(seen, frame, message);
-        let Some(unit) = first_picture(format, data, counter.nal_length_size) else { return };
-        if !is_idr(format, unit.number) && !std::mem::replace(&mut self.tracks.of(frame).open, true)
-        {
-            let number = unit.number;
-            seen.report(&OPEN, || {
-                let what = format.unit_name(number).unwrap_or("no name");
-                format!(
-                    "a frame of {name} is marked as a key frame and its picture is none to begin at: NAL unit type {number} \
-                     ({what})"
-                )
-            });
+        self.tracks.of(frame).cra = None;
+        if frame.marks.has(Marks::DAMAGED) {
+            return;
         }
+        let Some((format, unit)) = picture(seen, frame, message) else { return };
+        let track = self.tracks.of(frame);
+        if track.open || is_idr(format, unit.number) {
+            return;
+        }
+        if is_cra(format, unit.number) {
+            track.cra = Some(frame.timestamp);
+            return;
+        }
+        track.open = true;
+        let number = unit.number;
+        seen.report(&OPEN, || {
+            let what = format.unit_name(number).unwrap_or("no name");
+            format!(
+                "a frame of {name} is marked as a key frame and its picture is none to begin at: NAL unit type {number} \
+                 ({what})"
+            )
+        });
     }
 
     fn second(&mut self, seen: &mut Seen<'_>, frame: &Frame) {
@@ -207,6 +269,7 @@ fn goes_on<'r>(seen: &'r mut Seen<'_>, name: &str, length: u32, key: bool) -> Re
 #[cfg(test)]
 mod tests {
     use super::super::test_kit::{C2S, Frame, Script};
+    use crate::inspect::Severity;
 
     /// Key frames at these times, with others between.
     fn keys(times: &[u32]) -> Script {
@@ -277,6 +340,50 @@ mod tests {
         };
         let t = key(b"\0\0\0\x02\x09\xf0\0\0\0\x03\x41\x9a\x01");
         assert!(t.text("gop.open").contains("NAL unit type 1"), "{:?}", t.codes());
+        assert_eq!(t.find("gop.open").map(|found| found.severity), Some(Severity::Warning));
         assert!(!key(b"\0\0\0\x02\x09\xf0\0\0\0\x03\x65\x9a\x01").has("gop.open"));
+    }
+
+    /// A key frame of this picture, and frames of these behind it. Types are those of NAL units.
+    fn pictures(four_cc: &[u8], key: u8, behind: &[u8]) -> Script {
+        let mut t = Script::started();
+        for (index, number) in [&[key], behind].concat().into_iter().enumerate() {
+            let first = if index == 0 { 0x93 } else { 0xa3 };
+            let header = if four_cc == b"hvc1" { [number << 1, 1] } else { [0, number << 3 | 1] };
+            let unit = [b"\0\0\0\x04".as_slice(), &header, b"\x9a\x01"].concat();
+            t.message(C2S, 6, 1, 9, index as u32 * 40, &[&[first], four_cc, &unit].concat());
+        }
+        t
+    }
+
+    #[test]
+    fn key_frames_with_leading_pictures() {
+        let t = pictures(b"hvc1", 21, &[9, 1]);
+        let text = "leading pictures behind the CRA key frame of video at 0 ms refer to pictures before it (NAL unit type 9, \
+                    rasl_r): whoever begins there skips them";
+        assert_eq!(t.text("gop.open"), text);
+        assert_eq!(t.find("gop.open").map(|found| found.severity), Some(Severity::Info));
+        assert!(
+            pictures(b"hvc1", 21, &[7, 6, 8]).has("gop.open"),
+            "behind those that can be decoded"
+        );
+        assert!(pictures(b"vvc1", 9, &[3]).has("gop.open"));
+        for (key, behind) in [(21, [1, 9]), (21, [0, 8]), (21, [7, 1]), (20, [9, 9]), (16, [8, 8])]
+        {
+            assert!(!pictures(b"hvc1", key, &behind).has("gop.open"), "{key} {behind:?}");
+        }
+        assert!(!pictures(b"vvc1", 9, &[2, 0, 3]).has("gop.open"));
+        let t = pictures(b"hvc1", 1, &[1]);
+        assert_eq!(t.find("gop.open").map(|found| found.severity), Some(Severity::Warning));
+        assert!(t.text("gop.open").contains("none to begin at: NAL unit type 1"));
+    }
+
+    #[test]
+    fn each_key_frame_has_its_own_leading_pictures() {
+        let mut t = pictures(b"hvc1", 21, &[1, 1, 1, 1, 1, 9]);
+        assert!(!t.has("gop.open"));
+        t.message(C2S, 6, 1, 9, 400, b"\x93hvc1\0\0\0\x04\x2a\x01\x9a\x01");
+        t.message(C2S, 6, 1, 9, 440, b"\xa3hvc1\0\0\0\x04\x10\x01\x9a\x01");
+        assert!(t.text("gop.open").contains("at 400 ms"), "{:?}", t.codes());
     }
 }

@@ -144,6 +144,38 @@ pub(super) const fn is_idr(format: Format, number: u8) -> bool {
     }
 }
 
+/// Whether a picture of this type is a CRA picture: one to begin at, in front of which pictures may be shown that refer to
+/// what came before it.
+pub(super) const fn is_cra(format: Format, number: u8) -> bool {
+    match format {
+        Format::Avc => false,
+        Format::Hevc => number == 21,
+        _ => number == 9,
+    }
+}
+
+/// What a picture behind a CRA picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leading {
+    /// It leads, and refers to what came before the CRA picture (RASL).
+    Skipped,
+    /// It leads, and refers to what came behind (RADL).
+    Decodable,
+    /// It is shown behind the CRA picture: no leading picture follows.
+    Trailing,
+}
+
+impl Leading {
+    /// That of a picture of this type.
+    pub(super) const fn of(format: Format, number: u8) -> Self {
+        match (format, number) {
+            (Format::Hevc, 8 | 9) | (Format::Vvc, 3) => Self::Skipped,
+            (Format::Hevc, 6 | 7) | (Format::Vvc, 2) => Self::Decodable,
+            _ => Self::Trailing,
+        }
+    }
+}
+
 /// The first unit of a picture in what was kept.
 pub(super) fn first_picture<'a>(
     format: Format,
