@@ -4,7 +4,7 @@ use super::judge::{Judge, Seen};
 use super::per_track::{PerTrack, is_known_whole, is_published, name_of};
 use super::{Confidence, Rule, Severity};
 use crate::inspect::pace::{Frame, Marks};
-use crate::inspect::{Closed, MessageRecord};
+use crate::inspect::{Closed, Media, MessageRecord};
 use crate::proto::Direction;
 use crate::proto::message::{Body, Command};
 
@@ -28,7 +28,8 @@ const DUPLICATE: Rule = Rule {
     confidence: Confidence::Certain,
     title: "Two frames of a track have the same timestamp",
     meaning: "A frame has the timestamp of the frame of its track before it. Players that sort by time lose one of both, and \
-              a frame without duration has no place in MP4 or HLS.",
+              a frame without duration has no place in MP4 or HLS. Of the first three frames of sound it is information: encoders \
+              begin with frames that lie ahead of the first time (priming), and those are given that time.",
     breaks_on: "Recorders, packagers and hardware decoders (HaishinKit/HaishinKit.swift#1412, \
                 pedroSG94/RootEncoder#1039).",
     fix: "Give each frame a time of its own: whole milliseconds are enough up to 1,000 frames a second. Put all slices of a \
@@ -104,6 +105,9 @@ const START_OFFSET: Rule = Rule {
     spec: None,
 };
 
+/// Frames of sound that an encoder begins with, and the first behind them: AAC has up to 2112 samples of priming in frames
+/// of 1024, HE-AAC about 5000 in frames of 2048.
+const PRIMING: u64 = 3;
 /// Milliseconds of a first timestamp that is far from 0.
 const FAR: u32 = 10_000;
 /// Frames in a row with the timestamp 0 that are too many.
@@ -144,8 +148,11 @@ impl Steps {
     fn flush(&mut self, seen: &mut Seen<'_>, index: usize) {
         let zeros = std::mem::take(&mut self.tracks.at(index).zeros);
         if (1..ZEROS).contains(&zeros) {
-            let media = seen.tracks.all().get(index).map_or("", |of| of.track.media.as_str());
-            seen.report(&DUPLICATE, || {
+            let media = seen.tracks.all().get(index).map_or(Media::Data, |of| of.track.media);
+            let primes = media == Media::Audio && u64::from(zeros) < PRIMING;
+            let severity = if primes { Severity::Info } else { DUPLICATE.severity };
+            seen.report_as(&DUPLICATE, severity, || {
+                let media = media.as_str();
                 format!("the first {} frames of {media} all have timestamp 0", zeros + 1)
             });
         }
@@ -217,7 +224,13 @@ impl Judge for Steps {
         } else if marks.has(Marks::SAME) {
             // With nanoseconds added the times differ all the same.
             if !has_nanoseconds(message) {
-                seen.report(&DUPLICATE, || {
+                let primes = seen
+                    .tracks
+                    .of(frame)
+                    .is_some_and(|of| of.track.media == Media::Audio && of.track.frames <= PRIMING);
+                let first = seen.tracks.of(frame).is_some_and(|of| of.pace.first == timestamp);
+                let severity = if primes && first { Severity::Info } else { DUPLICATE.severity };
+                seen.report_as(&DUPLICATE, severity, || {
                     format!("two {name} frames in a row have timestamp {timestamp}")
                 });
             }
@@ -378,6 +391,7 @@ impl Judge for Bounds {
 #[cfg(test)]
 mod tests {
     use super::super::test_kit::{C2S, Frame, S2C, Script};
+    use crate::inspect::Severity;
     use crate::proto::amf::Value;
 
     /// Frames of pictures at these times.
@@ -428,6 +442,28 @@ mod tests {
         t.video(40, Frame::Inter).end();
         assert!(!t.has("ts.all-zero"));
         assert_eq!(t.text("ts.duplicate"), "the first 5 frames of video all have timestamp 0");
+    }
+
+    #[test]
+    fn sound_begins_with_priming() {
+        let severity = |times: &[u32]| {
+            let mut t = Script::publishing();
+            for time in times {
+                t.audio(*time);
+            }
+            t.end();
+            let found = t.findings.iter().filter(|found| found.code == "ts.duplicate");
+            found.map(|found| found.severity).max()
+        };
+        assert_eq!(severity(&[0, 23, 46]), None);
+        assert_eq!(severity(&[0, 0, 23, 46]), Some(Severity::Info));
+        assert_eq!(severity(&[0, 0, 0, 23]), Some(Severity::Info));
+        assert_eq!(severity(&[0, 0, 0, 0, 23]), Some(Severity::Warning));
+        assert_eq!(severity(&[500, 500, 500, 523]), Some(Severity::Info));
+        assert_eq!(severity(&[500, 500, 500, 500]), Some(Severity::Warning));
+        assert_eq!(severity(&[500, 523, 523]), Some(Severity::Warning), "not at the beginning");
+        let t = at(&[0, 0, 40]);
+        assert_eq!(t.find("ts.duplicate").map(|found| found.severity), Some(Severity::Warning));
     }
 
     #[test]
