@@ -57,9 +57,11 @@ const FOLLOWING: [&str; 18] = [
 ];
 
 /// What follows from another finding of the same connection, whatever its direction.
-const BECAUSE: [(&str, &[&str]); 2] = [
+const BECAUSE: [(&str, &[&str]); 4] = [
+    ("cmd.start-then-reject", &["ertmp.multitrack-unsupported"]),
     ("hs.incomplete", &["hs.stall", "hs.http-reply", "hs.tls-on-plain", "hs.rtmpe"]),
     ("hs.not-rtmp", &["hs.proxy-broken"]),
+    ("status.silent-close", &["ertmp.multitrack-unsupported"]),
 ];
 
 /// Where a finding comes from, which decides how often the same is printed.

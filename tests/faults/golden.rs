@@ -16,7 +16,7 @@ impl Drop for Scratch {
 }
 
 /// The faults that are shown, and how.
-const SHOWN: [(&str, &[&str]); 8] = [
+const SHOWN: [(&str, &[&str]); 12] = [
     ("hs.http-on-rtmp", &[]),
     ("hs.stall", &[]),
     ("chunk.size-not-announced", &["--skip", "audio"]),
@@ -24,6 +24,10 @@ const SHOWN: [(&str, &[&str]); 8] = [
     ("cmd.unanswered", &["--only", "finding,summary"]),
     ("status.badname", &["--only", "command,finding,summary"]),
     ("url.query-in-app", &["--report", "github", "--only", "finding"]),
+    ("hevc.as-avc7", &["--only", "finding,summary"]),
+    ("ertmp.multitrack-unsupported", &["--only", "finding,summary"]),
+    ("meta.vs-bitstream", &["--only", "data,finding,summary"]),
+    ("key.exposed", &["--only", "command,finding"]),
     ("idle.publisher", &["--timeline", "--skip", "handshake,command,data"]),
 ];
 

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::script::{AVCC, C2S, Frame, Script};
+use rtmpctl::inspect::{CloseKind, ClosedBy};
+use rtmpctl::proto::amf::Value;
+
+use super::script::{ASC, AVCC, C2S, Frame, Script, object_of};
 use super::{Fault, fault};
 
 /// 1280 by 720, Baseline.
@@ -43,6 +46,23 @@ fn at(t: &mut Script, times: &[u32]) {
         t.video(*time, if index == 0 { Frame::Key } else { Frame::Inter }).wait(0.04);
     }
     t.done();
+}
+
+/// Metadata with these properties, and the configuration of both tracks.
+fn declared(t: &mut Script, properties: &[(&str, Value)]) {
+    t.started().metadata(properties);
+    header(t, AVCC);
+    sound(t, 0, &[b"\xaf\0", ASC].concat());
+}
+
+/// The codecs of tracks as metadata names them.
+fn ids() -> [(&'static str, Value); 2] {
+    [("videocodecid", 7.0.into()), ("audiocodecid", 10.0.into())]
+}
+
+/// A client that names this codec.
+fn offering<'t>(t: &'t mut Script, four_cc: &str) -> &'t mut Script {
+    t.offering(&[("fourCcList", Value::StrictArray(vec![four_cc.into()]))])
 }
 
 /// The configuration record of HEVC in a capture of the repository.
@@ -87,7 +107,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.audio(1_400).done();
         }),
         fault("ts.av-drift", |t| {
-            t.publishing();
+            declared(t, &ids());
             for tick in 0..600 {
                 let now = tick * 100;
                 t.video(now, if tick % 20 == 0 { Frame::Key } else { Frame::Inter });
@@ -123,7 +143,7 @@ pub(crate) fn faults() -> Vec<Fault> {
                 let [_, _, high, low] = bits.to_be_bytes();
                 vec![if b { 0x01 } else { 0x41 }, high, low, 0x80]
             };
-            t.started();
+            t.described();
             header(t, record);
             let idr = vec![0x65, 0x88, 0x84, 0x00, 0x80];
             let units = [idr, slice(false, 4), slice(true, 2), slice(false, 8), slice(true, 6)];
@@ -135,7 +155,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.done();
         }),
         fault("cts.rounding", |t| {
-            t.started();
+            t.described();
             // Track 0, then track 1 as one track of a multitrack message.
             t.message(C2S, 6, 1, 9, 0, &[b"\x90avc1", AVCC].concat());
             t.message(C2S, 6, 1, 9, 0, &[b"\x96\x00avc1\x01", AVCC].concat());
@@ -157,10 +177,10 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         // H.264 and HEVC.
         fault("avc.no-config", |t| {
-            t.started().video(0, Frame::Key).done();
+            t.described().video(0, Frame::Key).done();
         }),
         fault("avc.config-short", |t| {
-            t.started();
+            t.described();
             header(t, b"\x01\x42\xc0\x1e\xff\xe0\0");
             t.done();
         }),
@@ -189,9 +209,13 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.publishing().video(0, Frame::Key).message(C2S, 6, 1, 9, 40, b"\x17\x02\0\0\0").done();
         }),
         fault("hevc.as-avc7", |t| {
-            t.started();
+            t.described();
             header(t, &hevc_record());
             t.done();
+        }),
+        fault("hevc.codec12", |t| {
+            t.described();
+            t.message(C2S, 6, 1, 9, 0, &[&b"\x1c\0\0\0\0"[..], &hevc_record()].concat()).done();
         }),
         fault("tag.empty", |t| {
             t.publishing().message(C2S, 6, 1, 9, 40, b"").done();
@@ -201,10 +225,10 @@ pub(crate) fn faults() -> Vec<Fault> {
         }),
         // Sound.
         fault("aac.no-config", |t| {
-            t.started().audio(0).done();
+            t.described().audio(0).done();
         }),
         fault("aac.config-mismatch", |t| {
-            t.started();
+            t.described();
             sound(t, 0, b"\xa2\0\x12\x10");
             t.done();
         }),
@@ -219,9 +243,87 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.done();
         }),
         fault("opus.codec13", |t| {
-            t.started();
+            t.described();
             sound(t, 0, b"\xdf\xfc\x01\x02");
             t.done();
+        }),
+        // Enhanced RTMP.
+        fault("ertmp.not-negotiated", |t| {
+            t.described();
+            t.message(C2S, 6, 1, 9, 0, &[&b"\x90hvc1"[..], &hevc_record()].concat()).done();
+        }),
+        fault("ertmp.frame-type0", |t| {
+            offering(t, "hvc1");
+            t.message(C2S, 6, 1, 9, 0, &[&b"\x90hvc1"[..], &hevc_record()].concat());
+            t.message(C2S, 6, 1, 9, 0, b"\x83hvc1\0\0\0\x03\x26\x01\xaf").done();
+        }),
+        fault("ertmp.fourcc-bad", |t| {
+            t.described().message(C2S, 6, 1, 9, 0, b"\x91\x00\x01ab\0\0\0").done();
+        }),
+        fault("ertmp.av1-empty-config", |t| {
+            offering(t, "av01").message(C2S, 6, 1, 9, 0, b"\x90av01").done();
+        }),
+        fault("ertmp.opus-header", |t| {
+            offering(t, "Opus").message(C2S, 4, 1, 8, 0, b"\x90OpusOpusTags\0\0\0\0").done();
+        }),
+        fault("ertmp.modex", |t| {
+            offering(t, "Opus");
+            sound(t, 0, b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0");
+            // A million nanoseconds, then a frame.
+            sound(t, 0, b"\x97\x02\x0f\x42\x40\x01Opus\xfc\xff\xfe");
+            t.done();
+        }),
+        fault("ertmp.multitrack-meta", |t| {
+            t.publishing().message(C2S, 6, 1, 9, 0, &[b"\x96\x00avc1\x01", AVCC].concat()).done();
+        }),
+        fault("ertmp.multitrack-unsupported", |t| {
+            let map = object_of(&[("1", object_of(&[("width", 640.0.into())]))]);
+            t.started().metadata(&[
+                ids()[0].clone(),
+                ids()[1].clone(),
+                ("videoTrackIdInfoMap", map),
+            ]);
+            header(t, AVCC);
+            sound(t, 0, &[b"\xaf\0", ASC].concat());
+            t.media(0, 4.0);
+            t.message(C2S, 6, 1, 9, 4_000, &[b"\x96\x00avc1\x01", AVCC].concat());
+            t.wait(0.5).close(ClosedBy::Server, CloseKind::Fin);
+        }),
+        // Metadata.
+        fault("meta.missing", |t| {
+            t.started();
+            header(t, AVCC);
+            t.video(0, Frame::Key).done();
+        }),
+        fault("meta.codecid", |t| {
+            t.started().metadata(&[("videocodecid", "avc1".into())]);
+            header(t, AVCC);
+            t.video(0, Frame::Key).done();
+        }),
+        fault("meta.ghost-track", |t| {
+            t.started().metadata(&ids());
+            sound(t, 0, &[b"\xaf\0", ASC].concat());
+            for n in 0..270 {
+                t.audio(n * 2322 / 100).wait(0.02322);
+            }
+            t.done();
+        }),
+        fault("meta.undeclared-track", |t| {
+            declared(t, &ids()[..1]);
+            t.video(0, Frame::Key).audio(0).done();
+        }),
+        fault("meta.vs-bitstream", |t| {
+            let [video, audio] = ids();
+            declared(t, &[video, audio, ("width", 1280.0.into()), ("height", 720.0.into())]);
+            t.video(0, Frame::Key).audio(0).done();
+        }),
+        fault("meta.update", |t| {
+            t.publishing().video(0, Frame::Key).metadata(&ids()).done();
+        }),
+        fault("cue.scte35-dialect", |t| {
+            let cue = "/DAlAAAAAAAAAP/wFAVDE1agf+//yBysA/4APcxQAAAAAAAAXhEvvQ==";
+            t.publishing().video(0, Frame::Key);
+            t.data("onAdCue", vec![object_of(&[("cue", cue.into())])]).done();
         }),
     ]
 }

@@ -245,6 +245,20 @@ pub(crate) fn faults() -> Vec<Fault> {
             let need = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
             auth(t, "", need);
         }),
+        fault("ertmp.caps-type", |t| {
+            t.offering(&[("fourCcList", "hvc1".into())]).done();
+        }),
+        fault("ertmp.reconnect", |t| {
+            t.offering(&[("capsEx", 1.0.into())]);
+            let info = status_of("status", "NetConnection.Connect.ReconnectRequest", "x");
+            t.command(S2C, 0, "onStatus", Some(0.0), Value::Null, &[info]).done();
+        }),
+        fault("key.exposed", |t| {
+            t.connected().created();
+            let name = "9f8a7b6c5d4e3f2a1b0c".into();
+            t.command(C2S, 1, "publish", Some(3.0), Value::Null, &[name, "live".into()]);
+            t.status("status", "NetStream.Publish.Start").done();
+        }),
         fault("auth.llnw", |t| auth(t, "", "[ code=403 need auth; authmod=llnw ]")),
         // URLs.
         fault("url.app-empty", |t| {

@@ -105,6 +105,21 @@ impl Script {
         self.status("status", "NetStream.Publish.Start")
     }
 
+    /// The same, then metadata that declares nothing.
+    pub(crate) fn described(&mut self) -> &mut Self {
+        self.started().metadata(&[("encoder", "x".into())])
+    }
+
+    /// The same, where `connect` has these properties too.
+    pub(crate) fn offering(&mut self, more: &[(&str, Value)]) -> &mut Self {
+        let mut object: Vec<(&str, Value)> =
+            vec![("app", "live".into()), ("tcUrl", "rtmp://10.0.0.2/live".into())];
+        object.extend_from_slice(more);
+        self.shake().connect(&object).created();
+        self.command(C2S, 1, "publish", Some(3.0), Value::Null, &["cam1".into(), "live".into()]);
+        self.status("status", "NetStream.Publish.Start").metadata(&[("encoder", "x".into())])
+    }
+
     /// `createStream` and its answer.
     pub(crate) fn created(&mut self) -> &mut Self {
         self.control(C2S, Control::SetChunkSize { size: Some(4096) });
@@ -179,10 +194,14 @@ impl Script {
     pub(crate) fn metadata(&mut self, properties: &[(&str, Value)]) -> &mut Self {
         let entries = entries_of(properties);
         let declared = entries.len() as u32;
-        let values = vec!["onMetaData".into(), Value::EcmaArray { declared, entries, ended: true }];
-        let name = Some(Text::from("@setDataFrame"));
+        let array = Value::EcmaArray { declared, entries, ended: true };
+        self.data("@setDataFrame", vec!["onMetaData".into(), array])
+    }
+
+    /// A data message of the client.
+    pub(crate) fn data(&mut self, name: &str, arguments: Vec<Value>) -> &mut Self {
         let mut payload = Vec::new();
-        Data { amf: 0, name, arguments: values }.encode(&mut payload);
+        Data { amf: 0, name: Some(Text::from(name)), arguments }.encode(&mut payload);
         self.message(C2S, 4, 1, 18, 0, &payload)
     }
 

@@ -282,6 +282,7 @@ pub(crate) fn faults() -> Vec<Fault> {
             t.command(S2C, 0, "_result", Some(2.0), Value::Null, &[1.0.into()]);
             t.command(C2S, 1, "publish", Some(3.0), Value::Null, &["cam1".into()]);
             t.status("status", "NetStream.Publish.Start");
+            t.metadata(&[("encoder", "x".into())]);
             t.message(C2S, 6, 1, 9, 0, &[b"\x17\0\0\0\0", super::script::AVCC].concat());
             let frame = |key| [if key { 0x17 } else { 0x27 }, 1, 0, 0, 0, 0, 0, 0x17, 0x6c];
             for n in 0..100 {

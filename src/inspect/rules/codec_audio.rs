@@ -21,7 +21,7 @@ const NO_CONFIG: Rule = Rule {
     spec: Some("FLV 10.1 §E.4.2.2"),
 };
 
-const MISMATCH: Rule = Rule {
+pub(super) const MISMATCH: Rule = Rule {
     code: "aac.config-mismatch",
     severity: Severity::Warning,
     confidence: Confidence::Certain,

@@ -19,7 +19,9 @@ mod codec_video;
 mod commands;
 mod composition;
 mod control;
+mod cues;
 mod drift;
+mod enhanced;
 mod extended;
 mod framing;
 mod gop;
@@ -28,11 +30,15 @@ mod idle;
 pub(super) mod judge;
 mod limits;
 mod live;
+mod metadata;
+mod negotiation;
 mod network;
 mod opening;
 mod per_track;
 mod profile;
+mod reconnect;
 mod registry;
+mod secrets;
 mod settings;
 mod sizes;
 mod status;
@@ -115,6 +121,8 @@ registry::registry! {
         acks: acks::Acks,
         auth: auth::Auth,
         calls: calls::Calls,
+        // Ahead of those that only say that the server closed: it may say why.
+        negotiation: negotiation::Negotiation,
         course: calls::Course,
         packets: handshake::Packets,
         scattered: handshake::Scattered,
@@ -143,6 +151,11 @@ registry::registry! {
         drift: drift::Drift,
         intervals: gop::Intervals,
         hollow: tags::Hollow,
+        cues: cues::Cues,
+        tags: enhanced::Tags,
+        declarations: metadata::Declarations,
+        again: reconnect::Again,
+        exposed: secrets::Exposed,
         steps: timing::Steps,
         bounds: timing::Bounds,
         urls: urls::Urls,
