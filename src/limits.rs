@@ -83,7 +83,7 @@ pub struct Limits {
     /// summaries (default 16 MiB). Over it nothing more is remembered until connections close.
     pub session_bytes: usize,
     /// Connections remembered for the sake of later ones (default 1,024, each a hundred bytes): who published which stream,
-    /// and who was told to connect again. Over it the oldest are forgotten.
+    /// who was told to connect again, and with which chunk size a client ended. Over it the oldest are forgotten.
     pub past_connections: usize,
     /// Media tracks counted per connection (default 256). Later ones are decoded, but in no summary.
     pub tracks: usize,

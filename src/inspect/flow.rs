@@ -1,7 +1,5 @@
 //! One connection: two lanes, the session that they tell of, and what is counted on the way.
 
-use std::net::IpAddr;
-
 use super::lane::Lane;
 use super::pace::{Frame, Marks};
 use super::past::Past;
@@ -24,7 +22,8 @@ use super::{
 use crate::Limits;
 use crate::proto::chunk;
 use crate::proto::fault::Fault;
-use crate::proto::handshake::{self, Packet, Packet1, Packet2, Side, digest};
+use crate::proto::handshake::digest::{self, DigestFound};
+use crate::proto::handshake::{self, Packet, Packet1, Packet2, Side};
 use crate::proto::message::{self, Audio, Body, Kind, Video, aggregate};
 use crate::proto::{Direction, Span};
 
@@ -62,6 +61,8 @@ pub(super) struct Facts {
     waiting: [Option<Box<Waiting>>; 2],
     /// Whether bytes of C1 or S1 are missing.
     unsure: [bool; 2],
+    /// What was found in C1 and S1: to look for it costs as much as some hundred messages.
+    digests: [Option<DigestFound>; 2],
     /// What a proxy told of both sides.
     sides: Option<Box<Sides>>,
 }
@@ -146,7 +147,7 @@ impl Flow {
                 session_counted: 0,
                 tracks: Tracks::default(),
                 messages: [[0; Kind::ALL.len()]; 2],
-                story: Story::default(),
+                story: Story::behind(emit.past.chunk_size(opened.client)),
                 tally: Tally::default(),
                 seconds: Seconds::default(),
                 judges: (!emit.options.rules.off).then(Box::default),
@@ -155,24 +156,13 @@ impl Flow {
                 handshakes: [None, None],
                 waiting: [None, None],
                 unsure: [false, false],
+                digests: [None, None],
                 sides: None,
             },
             counted: 0,
         };
         flow.facts.judge(seq, None, None, emit, |judges, seen| judges.opened(seen));
         flow
-    }
-
-    /// The client announced this chunk size on an earlier connection.
-    pub(super) fn remember(&mut self, chunk_size: Option<u32>) {
-        self.facts.story.earlier_chunk_size = chunk_size;
-    }
-
-    /// The chunk size that the client announced, with its address.
-    pub(super) fn client_chunk_size(&self) -> Option<(IpAddr, u32)> {
-        let way = self.facts.story.way(Direction::ClientToServer);
-        let client = self.facts.opened.client?;
-        (way.chunk_sizes > 0).then_some((client.ip(), way.chunk_size))
     }
 
     /// Nanoseconds from the first packet to `at`; also remembers the latest time.
@@ -337,6 +327,10 @@ impl Flow {
         }
         let seq = emit.record(None, None, Event::Closed(closed));
         let facts = self.facts;
+        let way = facts.story.way(Direction::ClientToServer);
+        if way.chunk_sizes > 0 {
+            emit.past.chunks(facts.opened.client, way.chunk_size, emit.limits.past_connections);
+        }
         *emit.remembered = emit.remembered.saturating_sub(facts.session_counted);
         let bytes = [0, 1].map(|index| self.lanes[index].received() + facts.carried[index]);
         let (findings, findings_list) = (facts.tally.counts, facts.tally.finish());
@@ -395,9 +389,13 @@ fn clear_length(type_id: u8, payload: &[u8]) -> usize {
 
 /// Whether C2 or S2 echoes the packet of `side` that it answers, and whether its signature of that packet's digest, if there
 /// is one, verifies.
-fn compare(two: Packet2<'_>, one: Packet1<'_>, side: Side) -> (bool, Option<bool>) {
-    let found = digest::find(one.bytes, side);
-    let valid = found.map(|found| digest::verify_reply(two.bytes, &found.digest, side.peer()));
+fn compare(
+    two: Packet2<'_>,
+    one: Packet1<'_>,
+    side: Side,
+    digest: Option<DigestFound>,
+) -> (bool, Option<bool>) {
+    let valid = digest.map(|found| digest::verify_reply(two.bytes, &found.digest, side.peer()));
     (two.echoes(one.bytes), valid)
 }
 
@@ -683,11 +681,13 @@ impl Facts {
                 self.packet(direction, &packet, span, emit);
             }
             Packet::One(one) => {
+                let digest = digest::find(one.bytes, side);
+                self.digests[this] = digest;
                 let fields = HandshakeFields::One {
                     epoch: one.epoch(),
                     zero: one.zero(),
                     software_version: one.software_version(),
-                    digest: digest::find(one.bytes, side),
+                    digest,
                 };
                 let record = Handshake { packet: names[1], fields, damaged };
                 let packet = HandshakeSeen { record, bytes: Some(one.bytes), answers: None };
@@ -737,7 +737,8 @@ impl Facts {
         let Some(waiting) = self.waiting[direction.index()].take() else { return };
         // Of missing bytes nobody knows whether they are an echo.
         let pair = pair.filter(|_| waiting.damaged.is_none());
-        let told = pair.map(|(two, one, side)| compare(two, one, side));
+        let digest = self.digests[direction.reverse().index()];
+        let told = pair.map(|(two, one, side)| compare(two, one, side, digest));
         let fields = HandshakeFields::Two {
             epoch: waiting.epoch,
             echo_time: waiting.echo_time,

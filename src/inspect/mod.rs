@@ -1,7 +1,5 @@
 //! Watches connections: [`Traffic`] in, [`Record`]s out. No I/O, no clock; it never returns an error and never stops.
 
-#![allow(dead_code, reason = "some facts wait for the rules that will read them")]
-
 mod finding;
 mod flow;
 mod lane;
@@ -25,9 +23,8 @@ mod traffic;
 mod verdict;
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::net::IpAddr;
 
 pub use finding::{Finding, Severity};
 pub(crate) use notes::proxy_prefix;
@@ -109,12 +106,7 @@ pub struct Inspector {
     run: Run,
     flows: FlowMap<Box<Flow>>,
     memory: usize,
-    /// Chunk sizes that clients announced on connections that are over, the latest last: some go on with them.
-    sizes: VecDeque<(IpAddr, u32)>,
 }
-
-/// Clients remembered so. An encoder that connects again does so soon.
-const MOST_SIZES: usize = 64;
 
 /// What all connections of a run share.
 #[derive(Debug)]
@@ -149,7 +141,7 @@ impl Inspector {
     pub fn new(options: Options, limits: Limits) -> Self {
         let past = past::Past::default();
         let run = Run { options, limits, seq: 1, remembered: 0, past };
-        Self { run, flows: HashMap::default(), memory: 0, sizes: VecDeque::new() }
+        Self { run, flows: HashMap::default(), memory: 0 }
     }
 
     /// Takes one thing that happened; `out` gets the records that it completes.
@@ -196,11 +188,7 @@ impl Inspector {
         let mut emit = self.run.emitter(out, id, place, elapsed);
         match *traffic {
             Traffic::Opened { opened, .. } => {
-                let mut flow = Box::new(Flow::open(opened, &mut emit));
-                let client = opened.client.map(|client| client.ip());
-                let earlier = self.sizes.iter().rev().find(|(of, _)| Some(*of) == client);
-                flow.remember(earlier.map(|(_, size)| *size));
-                self.flows.insert(id, flow);
+                self.flows.insert(id, Box::new(Flow::open(opened, &mut emit)));
             }
             Traffic::Message { direction, message, encrypted, .. } => {
                 if let Some(flow) = self.flows.get_mut(&id) {
@@ -220,12 +208,6 @@ impl Inspector {
             Traffic::Closed { by, how, .. } => {
                 if let Some(flow) = self.flows.remove(&id) {
                     self.memory = self.memory.wrapping_sub(flow.memory_counted());
-                    if let Some(size) = flow.client_chunk_size() {
-                        if self.sizes.len() >= MOST_SIZES {
-                            self.sizes.pop_front();
-                        }
-                        self.sizes.push_back(size);
-                    }
                     flow.close(Closed { by, how }, &mut emit);
                 }
             }

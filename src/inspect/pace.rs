@@ -22,8 +22,6 @@ pub(crate) struct Frame {
     pub(crate) composition_time: Option<i32>,
     /// Milliseconds by which its time is behind the latest of all tracks of its message stream.
     pub(crate) behind: u32,
-    /// Bytes: of the message, or of the track's data in a message with several tracks.
-    pub(crate) length: u32,
 }
 
 /// What stands out of a frame.
@@ -219,7 +217,7 @@ impl Pace {
         at: Option<i64>,
     ) -> Frame {
         let timestamp = raw.timestamp;
-        let mut frame = Frame { timestamp, length, ..Frame::default() };
+        let mut frame = Frame { timestamp, ..Frame::default() };
         if raw.chunk_stream_id != self.chunk_stream_id || marks.has(Marks::FIRST) {
             self.chunk_stream_id = raw.chunk_stream_id;
             marks |= Marks::ROUTE;

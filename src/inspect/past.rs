@@ -12,6 +12,8 @@ use super::{Arrival, FlowId};
 pub(crate) struct Past {
     publishers: VecDeque<Publisher>,
     tries: VecDeque<Try>,
+    /// Chunk sizes that clients announced on connections that are over: some go on with them.
+    chunk_sizes: VecDeque<(IpAddr, u32)>,
 }
 
 /// A stream that was published.
@@ -101,6 +103,19 @@ impl Past {
         let at = self.tries.iter().rposition(|each| each.client == client && is(&each.next))?;
         self.tries.remove(at)
     }
+
+    /// A connection is over on which its client had announced this chunk size.
+    pub(super) fn chunks(&mut self, client: Option<SocketAddr>, size: u32, most: usize) {
+        if let Some(client) = client {
+            push(&mut self.chunk_sizes, (client.ip(), size), most);
+        }
+    }
+
+    /// The chunk size that this client announced last on a connection that is over.
+    pub(super) fn chunk_size(&self, client: Option<SocketAddr>) -> Option<u32> {
+        let client = client?.ip();
+        self.chunk_sizes.iter().rev().find(|(of, _)| *of == client).map(|(_, size)| *size)
+    }
 }
 
 /// Appends, and forgets the oldest where there are too many.
@@ -131,6 +146,21 @@ mod tests {
         let found = past.publisher(streams[1], 9).map(|p| (p.connection, p.ended, p.deleted));
         assert_eq!(found, Some((2, Some(Some(5)), true)));
         assert!(past.publisher(streams[2], 9).is_some_and(|p| p.ended.is_none()));
+    }
+
+    #[test]
+    fn chunk_sizes_are_those_of_the_client_s_latest_connection() {
+        let mut past = Past::default();
+        let client = |host, port| Some(([10, 0, 0, host], port).into());
+        for (host, size) in [(1, 4096), (2, 60_000), (1, 128)] {
+            past.chunks(client(host, 1), size, 2);
+        }
+        let sizes = [1, 2, 3].map(|host| past.chunk_size(client(host, 7)));
+        assert_eq!(sizes, [Some(128), Some(60_000), None]);
+        past.chunks(None, 1, 2);
+        assert_eq!(past.chunk_size(None), None);
+        past.chunks(client(1, 1), 5000, 2);
+        assert_eq!(past.chunk_size(client(2, 1)), None, "the oldest is forgotten");
     }
 
     #[test]

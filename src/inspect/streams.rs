@@ -155,6 +155,11 @@ const MOST_STREAMS: usize = 32;
 const CODE: usize = 64;
 
 impl Story {
+    /// Of a connection whose client announced this chunk size on an earlier one.
+    pub(super) fn behind(earlier_chunk_size: Option<u32>) -> Self {
+        Self { earlier_chunk_size, ..Self::default() }
+    }
+
     /// What is known of a direction.
     #[inline]
     pub(crate) const fn way(&self, direction: Direction) -> &Way {

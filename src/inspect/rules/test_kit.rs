@@ -37,7 +37,6 @@ pub(crate) struct Script {
     pub(crate) listed: Vec<Listed>,
     /// Why it ended.
     pub(crate) verdict: Option<Verdict>,
-    records: u64,
 }
 
 /// A video frame.
@@ -74,7 +73,6 @@ impl Script {
             findings: Vec::new(),
             listed: Vec::new(),
             verdict: None,
-            records: 0,
         };
         script.feed(&Traffic::Opened { flow: script.flow, place: script.place(), opened });
         script
@@ -356,28 +354,20 @@ impl Script {
         self.codes().into_iter().filter(|code| code.starts_with(prefix)).collect()
     }
 
-    /// The number that the next record will have.
-    pub(crate) fn seq(&self) -> u64 {
-        self.records + 1
-    }
-
     fn place(&self) -> Place {
         // Nanoseconds of a day in 2026.
         Place { at: Some(1_780_000_000_000_000_000 + self.now), frame: None, file: None }
     }
 
     fn feed(&mut self, traffic: &Traffic<'_>) {
-        let Self { inspector, findings, listed, verdict, records, .. } = self;
-        inspector.feed(traffic, &mut |record| {
-            *records += 1;
-            match record.event {
-                Event::Finding(finding) => findings.push(finding.clone()),
-                Event::Summary(summary) => {
-                    listed.clone_from(&summary.findings_list);
-                    *verdict = Some(summary.verdict.clone());
-                }
-                _ => {}
+        let Self { inspector, findings, listed, verdict, .. } = self;
+        inspector.feed(traffic, &mut |record| match record.event {
+            Event::Finding(finding) => findings.push(finding.clone()),
+            Event::Summary(summary) => {
+                listed.clone_from(&summary.findings_list);
+                *verdict = Some(summary.verdict.clone());
             }
+            _ => {}
         });
     }
 }
