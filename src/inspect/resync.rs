@@ -73,7 +73,7 @@ impl Known<'_> {
     }
 
     /// What a header of format 2 or 3 may inherit.
-    fn inherited(&self, id: u32) -> impl Iterator<Item = Inherited> + use<> {
+    fn inherited(&self, id: u32) -> impl Iterator<Item = Inherited> {
         self.stream(id).map(Stream::inheritances).into_iter().flatten()
     }
 }

@@ -17,10 +17,10 @@ pub struct Stream {
     pub type_id: u8,
     /// How the payload of its last complete message begins.
     pub(super) head: [u8; HEAD],
-    /// What headers before the last said, and how many there were: senders go back and forth between a few, as where audio
-    /// and video share a chunk stream or sound comes in two sizes.
-    recent: Option<Box<[Inherited; RECENT]>>,
-    said: usize,
+    /// What headers before the last said, and which of these is the oldest: senders go back and forth between a few, as
+    /// where audio and video share a chunk stream or sound comes in two sizes.
+    recent: Vec<Inherited>,
+    said: u8,
     /// The last header's message stream id.
     pub message_stream_id: u32,
     /// The absolute timestamp of the current or last message, milliseconds, modulo 2^32.
@@ -77,25 +77,33 @@ impl Stream {
     #[inline]
     pub(super) fn says(&mut self, length: u32, type_id: u8, remember: bool) {
         if remember && (length != self.length || type_id != self.type_id) && self.type_id != 0 {
-            let last = self.inherited();
-            let recent = self.recent.get_or_insert_with(Box::default);
-            recent[self.said % RECENT] = last;
-            self.said += 1;
+            self.remember();
         }
         self.length = length;
         self.type_id = type_id;
     }
 
+    fn remember(&mut self) {
+        let last = self.inherited();
+        if let Some(oldest) = self.recent.get_mut(usize::from(self.said)) {
+            *oldest = last;
+        } else {
+            // Of most chunk streams without media two or three are ever said.
+            self.recent.reserve_exact(1);
+            self.recent.push(last);
+        }
+        self.said = (self.said + 1) % RECENT;
+    }
+
     /// What a later header may inherit where some are lost: what the last one said, then what those before it did.
-    pub fn inheritances(&self) -> impl Iterator<Item = Inherited> + use<> {
+    pub fn inheritances(&self) -> impl Iterator<Item = Inherited> {
         let last = self.inherited();
         let same = move |other: &Inherited| {
             (other.length, other.type_id) == (last.length, last.type_id) || other.type_id == 0
         };
-        let recent = self.recent.as_deref().copied();
         std::iter::once(last)
             .filter(|last| last.type_id != 0)
-            .chain(recent.into_iter().flatten().filter(move |other| !same(other)))
+            .chain(self.recent.iter().copied().filter(move |other| !same(other)))
     }
 
     const fn inherited(&self) -> Inherited {
@@ -147,7 +155,7 @@ impl Stream {
 }
 
 /// Headers remembered besides the last.
-const RECENT: usize = 8;
+const RECENT: u8 = 8;
 
 /// Chunk streams for which room is made one by one.
 const FEW: usize = 8;
