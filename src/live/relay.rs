@@ -201,6 +201,7 @@ impl Publisher {
         if message.payload.len() != message.length as usize {
             // What follows on it cannot be decoded without it.
             hub.forget(&mut content);
+            content.lacks(message.type_id);
             return;
         }
         let Some(frame) = frame(message, &hub.limits) else { return };
@@ -266,6 +267,17 @@ impl Content {
         for player in &self.players {
             player.tell(told);
         }
+    }
+
+    /// A message of this type is missing.
+    fn lacks(&self, type_id: u8) {
+        for player in self.players.iter().filter(|_| type_id == 9) {
+            player.0.borrow_mut().awaits_key = true;
+        }
+    }
+
+    fn leaves(&mut self, player: &Rc<Queue>) {
+        self.players.retain(|other| !Rc::ptr_eq(other, player));
     }
 
     /// The stream begins: nothing before it is missing.
@@ -421,6 +433,13 @@ impl Player {
         Some(told)
     }
 
+    /// The player is told nothing more than what waits for it. Gives whether anything does.
+    pub(super) fn leave(&self) -> bool {
+        self.stream.content.borrow_mut().leaves(&self.queue);
+        self.relay.0.changed();
+        !self.queue.0.borrow().told.is_empty()
+    }
+
     /// The player pauses, or goes on.
     pub(super) fn pause(&self, paused: bool) {
         self.queue.0.borrow_mut().paused = paused;
@@ -437,7 +456,7 @@ impl Player {
 impl Drop for Player {
     fn drop(&mut self) {
         let mut content = self.stream.content.borrow_mut();
-        content.players.retain(|other| !Rc::ptr_eq(other, &self.queue));
+        content.leaves(&self.queue);
         self.relay.0.changed();
         drop(content);
         self.relay.release(&self.stream);

@@ -15,6 +15,7 @@ use super::half::Half;
 use crate::inspect::{CloseKind, ClosedBy, Finding, Severity};
 use crate::live::deadline::Deadline;
 use crate::live::{Stream, Tap, closed_by_error};
+use crate::proto::Direction;
 use crate::proto::session::Close;
 
 /// A connection being served.
@@ -26,8 +27,10 @@ pub(super) struct Client {
     asked: bool,
     /// Whether nothing is due any more, until the connection is to be closed.
     settled: bool,
-    /// Until when a client that is closed may still send, and whether it was told so.
+    /// Until when the end is waited for, where nothing moves.
     lingers: Option<Instant>,
+    /// Whether this side is closed.
+    shut: bool,
     /// Who closed first, where the end is only waited for.
     ended: Option<(ClosedBy, CloseKind)>,
 }
@@ -47,6 +50,7 @@ impl Client {
             asked: false,
             settled: false,
             lingers: None,
+            shut: false,
             ended: None,
         }
     }
@@ -86,12 +90,19 @@ impl Client {
 
     /// Sends, plays and reads. Ready with nothing where there is more to do.
     fn step(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<Option<(ClosedBy, CloseKind)>>> {
-        let Self { stream, half, .. } = self;
+        let Self { stream, half, lingers, .. } = self;
+        let patience = half.host.limits.handshake_time;
+        if (half.closing.is_some() || self.ended.is_some()) && lingers.is_none() {
+            *lingers = Some(Instant::now() + patience);
+        }
         while !half.connection.output().is_empty() {
             let Poll::Ready(sent) = stream.poll_send(cx, half.connection.output()) else {
                 return Ok(Poll::Pending);
             };
             half.sent(sent?);
+            if let Some(until) = lingers {
+                *until = Instant::now() + patience;
+            }
         }
         if stream.is_tls()
             && let Poll::Ready(flushed) = Pin::new(&mut *stream).poll_flush(cx)
@@ -100,6 +111,13 @@ impl Client {
         }
         if half.closing.is_some() {
             return self.linger(cx);
+        }
+        if let Some(end) = self.ended {
+            if half.play(cx) {
+                return Ok(Poll::Ready(None));
+            }
+            // Of TLS it may be here that the last bytes are sent.
+            return Ok(Pin::new(&mut *stream).poll_shutdown(cx).map(|_| Some(end)));
         }
         let mut more = true;
         for _ in 0..TURN {
@@ -113,7 +131,12 @@ impl Client {
             };
             let (ended, _) = read?;
             if ended? {
-                return Ok(Poll::Ready(Some((ClosedBy::Client, CloseKind::Fin))));
+                // It may still read what waits for it.
+                if half.leave() {
+                    half.tap.ended(Direction::ClientToServer);
+                }
+                self.ended = Some((ClosedBy::Client, CloseKind::Fin));
+                return Ok(Poll::Ready(None));
             }
             if half.closing.is_some() || !half.connection.output().is_empty() {
                 return Ok(Poll::Ready(None));
@@ -133,14 +156,14 @@ impl Client {
     fn linger(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<Option<(ClosedBy, CloseKind)>>> {
         let Self { stream, half, .. } = self;
         let end = (ClosedBy::Server, CloseKind::Fin);
-        if self.lingers.is_none() {
+        if !self.shut {
             match Pin::new(&mut *stream).poll_shutdown(cx) {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Err(_)) => return Ok(Poll::Ready(Some(end))),
                 Poll::Ready(Ok(())) => {}
             }
             self.lingers = Some(Instant::now() + LINGER);
-            self.ended = Some(end);
+            (self.shut, self.ended) = (true, Some(end));
             return Ok(Poll::Ready(None));
         }
         for _ in 0..TURN {
@@ -164,7 +187,7 @@ impl Client {
     /// When the client has to have done what it owes, at the latest.
     fn due(&mut self) -> Option<Instant> {
         let half = &self.half;
-        if self.settled && half.closing.is_none() {
+        if self.settled && half.closing.is_none() && self.ended.is_none() {
             return None;
         }
         let host = &half.host;
@@ -188,15 +211,17 @@ impl Client {
 
     /// Whether the client may still be asked to connect again.
     fn may_ask(&self) -> bool {
-        !self.asked && self.half.responder.app().is_some() && self.half.closing.is_none()
+        let half = &self.half;
+        let goes_on = half.closing.is_none() && self.ended.is_none();
+        !self.asked && goes_on && half.responder.app().is_some()
     }
 
     /// A deadline has passed: the end, unless it was only time to say something.
     fn over(&mut self) -> Option<(ClosedBy, CloseKind)> {
         let now = Instant::now();
         let half = &mut self.half;
-        if let Some(end) = self.ended {
-            return Some(end);
+        if self.ended.is_some() || self.lingers.is_some_and(|until| now >= until) {
+            return Some(self.ended.unwrap_or((ClosedBy::Server, CloseKind::Fin)));
         }
         let host = Rc::clone(&half.host);
         if host.drop_after.is_some_and(|after| now >= half.began + after) {

@@ -101,8 +101,9 @@ impl Half {
     }
 
     fn answer(&mut self, mut input: &[u8], troubles: &mut Vec<Finding>) {
-        let Self { connection, responder, publishing, playing, host, whole, talked, .. } = self;
         self.closing = loop {
+            self.choose();
+            let Self { connection, responder, publishing, playing, host, whole, talked, .. } = self;
             let (message, sender) = match connection.next(&mut input) {
                 Ok(None) => break None,
                 Ok(Some((Arrived::Message(message), sender))) => (message, sender),
@@ -128,11 +129,16 @@ impl Half {
         if let Some(close) = &self.closing {
             troubles.extend(closing(close));
         }
-        let changes = host.relay.changes();
+    }
+
+    /// Keeps messages whole while somebody wants them, from the next one on.
+    #[inline]
+    fn choose(&mut self) {
+        let changes = self.host.relay.changes();
         if std::mem::replace(&mut self.whole_as_of, changes) != changes {
-            let wanted = publishing.iter().any(|(_, publisher)| publisher.is_wanted());
-            if std::mem::replace(whole, wanted) != wanted {
-                connection.keep(if wanted { Keep::ALL } else { HEADS });
+            let wanted = self.publishing.iter().any(|(_, publisher)| publisher.is_wanted());
+            if std::mem::replace(&mut self.whole, wanted) != wanted {
+                self.connection.keep(if wanted { Keep::ALL } else { HEADS });
             }
         }
     }
@@ -173,6 +179,13 @@ impl Half {
             }
         }
         sender.waiting() > 0
+    }
+
+    /// The client says no more: what it published is over, and what it plays ends with what waits for it. Gives whether
+    /// anything does.
+    pub(super) fn leave(&mut self) -> bool {
+        self.publishing.clear();
+        self.playing.iter().fold(false, |waits, (_, player)| player.leave() || waits)
     }
 
     /// Asks the client to connect again.

@@ -12,10 +12,14 @@ use rustls::{
     StreamOwned,
 };
 
-use crate::rig::{Client, Rig, Setup, codes, ending, is};
+use super::rig::{Client, Rig, Setup, codes, ending, is};
+
+pub(super) fn identity() -> Identity {
+    Identity::self_signed(IpAddr::from([127, 0, 0, 1])).unwrap()
+}
 
 fn secure() -> Rig {
-    let identity = Identity::self_signed(IpAddr::from([127, 0, 0, 1])).unwrap();
+    let identity = identity();
     assert_eq!(identity.fingerprint().split(':').count(), 32);
     Setup { tls: Some(identity), ..Setup::default() }.start()
 }
@@ -59,7 +63,8 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-fn client(trusting: bool) -> ClientConnection {
+/// A client that believes anything, or nothing.
+pub(super) fn client(trusting: bool) -> ClientConnection {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rtmpctl::Limits;
 use rtmpctl::proto::handshake::PACKET_LEN;
 
-use crate::rig::{Client, Rig, Setup, codes, ending};
+use super::rig::{Client, Rig, Setup, codes, ending};
 
 #[test]
 fn one_connection_too_many_is_closed_at_once_and_the_others_go_on() {

@@ -7,7 +7,7 @@ use rtmpctl::proto::message::Control;
 use rtmpctl::proto::message::command::PublishType;
 use rtmpctl::proto::session::{Acknowledge, Auth, AuthMod, Names, Policy, RefuseWith};
 
-use crate::rig::{Client, Rig, Setup, codes, ending, is};
+use super::rig::{Client, Rig, Setup, codes, ending, is};
 
 fn policy(policy: Policy) -> Behaviour {
     Behaviour { policy, ..Behaviour::default() }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use rtmpctl::inspect::rules::rule;
 use serde_json::json;
 
-use crate::rig::{AAC_HEADER, AVC_HEADER, Client, Rig, audio, codes, ending, inter, is, key};
+use super::rig::{AAC_HEADER, AVC_HEADER, Client, Rig, audio, codes, ending, inter, is, key};
 
 #[test]
 fn a_publisher_is_answered_and_everything_is_told_in_order() {

@@ -197,6 +197,8 @@ pub(crate) struct Client<S = TcpStream> {
     /// Control messages that came: type and payload.
     pub(crate) control: Vec<(u8, Vec<u8>)>,
     pub(crate) ended: bool,
+    /// Whether this side is closed: what it would answer is not sent.
+    pub(crate) left: bool,
 }
 
 impl<S: Read + Write> Client<S> {
@@ -211,13 +213,16 @@ impl<S: Read + Write> Client<S> {
             media: Vec::new(),
             control: Vec::new(),
             ended: false,
+            left: false,
         }
     }
 
     /// Sends what is to be sent.
     pub(crate) fn flush(&mut self) {
         let output = self.connection.take_output();
-        self.socket.write_all(&output).unwrap();
+        if !self.left {
+            self.socket.write_all(&output).unwrap();
+        }
     }
 
     /// Reads once.
@@ -334,6 +339,7 @@ impl Client<TcpStream> {
     pub(crate) fn close(&mut self) {
         self.flush();
         self.socket.shutdown(Shutdown::Write).unwrap();
+        self.left = true;
         self.read_to_end_of_it();
     }
 }

@@ -7,7 +7,7 @@ use rtmpctl::proto::message::Data;
 use rtmpctl::proto::message::command::{Play, StreamCall};
 use rtmpctl::proto::session::Policy;
 
-use crate::rig::{AAC_HEADER, AVC_HEADER, Client, Rig, Setup, audio, inter, is, key};
+use super::rig::{AAC_HEADER, AVC_HEADER, Client, Rig, Setup, audio, inter, is, key};
 
 /// A publisher that has sent headers and a group of pictures.
 fn publisher(rig: &Rig) -> (Client, u32) {
