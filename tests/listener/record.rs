@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use rtmpctl::Limits;
 use rtmpctl::capture::file::{Item, Reader};
+use rtmpctl::live::Message;
 use rtmpctl::proto::chunk::{self, Keep};
+use rtmpctl::proto::message::command::PublishType;
 use rtmpctl::proto::session::Policy;
 use serde_json::Value;
 
@@ -120,6 +122,68 @@ fn a_recording_has_the_same_tags() {
     assert!(media(&recorded) == media(&sent));
     assert_eq!(recorded.len(), 278);
     assert!(recorded[0].2.starts_with(b"\x02\0\x0aonMetaData"));
+}
+
+/// A tag of which the payload says of which stream it is.
+fn tag(type_id: u8, timestamp: u32, of: u8) -> Tag {
+    let head: &[u8] = if type_id == 9 { &[0x27, 1, 0, 0, 0] } else { &[0xaf, 1] };
+    (type_id, timestamp, [head, &[of, timestamp as u8]].concat())
+}
+
+#[tokio::test]
+async fn streams_of_one_connection_are_recorded_and_counted_each_by_itself() {
+    let mut listen = Listen::start("several", &["--write-flv", "DIR/flv"]);
+    let (mut client, first) = publisher(listen.address(), "zero").await;
+    let mut streams = vec![first];
+    for key in ["one", "two"] {
+        streams.push(client.publish(key, PublishType::Live).await.unwrap());
+    }
+    let mut sent = vec![Vec::new(); 4];
+    for round in 0..50 {
+        for (of, &stream) in streams.iter().enumerate() {
+            // Sound only in the second, and another pace in each.
+            for type_id in [8, 9].into_iter().take(2 - of % 2) {
+                let tag = tag(type_id, round * (10 + of as u32), of as u8);
+                let (_, timestamp, payload) = tag.clone();
+                let message = Message::new(stream, type_id, timestamp, payload);
+                client.send(&message).await.unwrap();
+                sent[of].push(tag);
+            }
+        }
+    }
+    // One ends and the others go on; what is published on it next is another stream.
+    client.delete_stream(streams[1]).await.unwrap();
+    let again = client.publish("three", PublishType::Live).await.unwrap();
+    assert_eq!(again, streams[1], "a number that is free is given again");
+    for (of, stream) in [(3, again), (0, streams[0])] {
+        let tag = tag(9, 10_000, of as u8);
+        send(&mut client, stream, std::slice::from_ref(&tag)).await;
+        sent[of].push(tag);
+    }
+    client.close().await.unwrap();
+    let records = listen.closed(1);
+    listen.stop();
+    let mut recorded: Vec<Vec<Tag>> = std::fs::read_dir(listen.path("flv"))
+        .unwrap()
+        .map(|entry| tags(&entry.unwrap().path()))
+        .collect();
+    recorded.sort_by_key(|tags| tags[0].2[tags[0].2.len() - 2]);
+    assert_eq!(recorded.len(), 4);
+    for (recorded, sent) in recorded.iter().zip(&sent) {
+        assert!(recorded == sent, "{} of {}", recorded.len(), sent.len());
+    }
+    let summary = of(&records, "summary")[0];
+    let counted = |of: usize, media: &str| {
+        let tracks = summary["tracks"].as_array().unwrap();
+        let mine =
+            |track: &&Value| track["message_stream_id"] == streams[of] && track["type"] == media;
+        tracks.iter().filter(mine).map(|track| track["messages"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((counted(0, "audio"), counted(0, "video")), (50, 51));
+    assert_eq!((counted(1, "audio"), counted(1, "video")), (50, 1));
+    assert_eq!((counted(2, "audio"), counted(2, "video")), (50, 50));
+    assert_eq!(summary["messages"]["c2s"]["audio"], 150);
+    assert_eq!(summary["messages"]["c2s"]["video"], 102);
 }
 
 #[test]
