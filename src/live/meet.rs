@@ -3,7 +3,7 @@
 use std::io;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::tls::{begins_with_tls, explain, failed, is_of_peer};
 use super::{Common, Incoming, Stream, Tap};
@@ -55,12 +55,13 @@ impl Unsecured {
 pub(super) async fn secure(tcp: TcpStream, common: &Common) -> Result<Stream, Unsecured> {
     let Some(tls) = &common.tls else { return Ok(Stream::Plain(tcp)) };
     let patience = common.limits.handshake_time;
-    match timeout(patience, begins_with_tls(&tcp)).await {
+    let until = Instant::now() + patience;
+    match timeout_at(until, begins_with_tls(&tcp)).await {
         Ok(Ok(true)) => {}
         // What is wrong with the socket shows itself again where it is read.
         Ok(Ok(false) | Err(_)) | Err(_) => return Ok(Stream::Plain(tcp)),
     }
-    match timeout(patience, tls.accept(tcp)).await {
+    match timeout_at(until, tls.accept(tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
             let by = if is_of_peer(&error) { ClosedBy::Client } else { ClosedBy::Rtmpctl };

@@ -1,6 +1,7 @@
 //! What a program could do with that library, and what it could not: publish and play.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rtmpctl::Limits;
 use rtmpctl::capture::file;
@@ -12,6 +13,7 @@ use rtmpctl::proto::message::command::{Connect, PublishType};
 use rtmpctl::proto::message::{Body, Command, Control, Data, EventType, LimitType, UserControl};
 use rtmpctl::proto::session::{Event, Names, Policy, Responder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::{Instant, sleep_until};
 
 use crate::ends::{End, fresh, open};
 
@@ -26,14 +28,14 @@ async fn a_handshake_in_each_style() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_ends_or_is_silent_in_its_handshake() {
-    let limits =
-        Limits { handshake_time: std::time::Duration::from_millis(20), ..Limits::default() };
-    let options = ClientOptions { limits: Arc::new(limits), ..ClientOptions::default() };
+    let options = ClientOptions::default();
     let (mut client, server) = fresh(&options);
+    let begin = Instant::now();
     let error = client.handshake().await.unwrap_err();
     assert!(matches!(error.cause, Cause::Timeout(_)), "{error}");
+    assert_eq!(begin.elapsed().as_secs(), 10);
     drop(server);
     let error = client.handshake().await.unwrap_err();
     assert!(matches!(error.cause, Cause::Ended | Cause::Io(_)), "{error}");
@@ -319,25 +321,38 @@ async fn a_client_hears_that_and_why_it_is_refused() {
     assert_eq!(codes, ["NetStream.Publish.BadName", "NetStream.Play.Failed"]);
 }
 
-#[tokio::test]
-async fn a_server_waits_for_connect_no_longer_than_its_limit() {
-    let limits =
-        Limits { handshake_time: std::time::Duration::from_millis(30), ..Limits::default() };
-    let options = ClientOptions { limits: Arc::new(limits), ..ClientOptions::default() };
-    let (mut client, server) = fresh(&options);
-    let talk = async {
-        client.handshake().await.unwrap();
-        // It says something, but never `connect`.
-        loop {
-            if client.send(&Message::new(0, 3, 0, vec![0; 4])).await.is_err() {
-                break;
+#[tokio::test(start_paused = true)]
+async fn a_server_waits_for_handshake_and_connect_no_longer_than_its_limit() {
+    for (shakes_after, connects_after, expected) in [
+        (9_900, 19_800, Ok(())),
+        (9_900, 20_100, Err("serve: not over after 10 s".to_owned())),
+        (10_100, 10_200, Err("handshake: not over after 10 s".into())),
+    ] {
+        let (client, server) = fresh(&ClientOptions::default());
+        let begin = Instant::now();
+        let talk = async move {
+            let mut client = client;
+            sleep_until(begin + Duration::from_millis(shakes_after)).await;
+            if client.handshake().await.is_err() {
+                return;
             }
-            tokio::task::yield_now().await;
-        }
-    };
-    let serve = async { serve(server, Policy::default()).await.2 };
-    let ((), result) = tokio::join!(talk, serve);
-    assert_eq!(result, Err("serve: not over after 0.03 s".into()));
+            // It says something, but not `connect`.
+            let mut said = begin + Duration::from_millis(shakes_after);
+            while said < begin + Duration::from_millis(connects_after) {
+                if client.send(&Message::new(0, 3, 0, vec![0; 4])).await.is_err() {
+                    return;
+                }
+                said += Duration::from_millis(100);
+                sleep_until(said).await;
+            }
+            let _ = client.connect(&Connect::default()).await;
+            // Longer than anything is waited for.
+            sleep_until(begin + Duration::from_secs(1_000)).await;
+        };
+        let serve = async { serve(server, Policy::default()).await.2 };
+        let ((), result) = tokio::join!(talk, serve);
+        assert_eq!(result, expected, "{shakes_after} {connects_after}");
+    }
 }
 
 #[tokio::test]

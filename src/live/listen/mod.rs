@@ -91,11 +91,15 @@ impl Host {
     /// Serves one connection to its end. Gives whether it was a session: not where the client was only told how to
     /// authenticate, and connects again.
     pub async fn serve(self, incoming: Incoming) -> bool {
-        let began = Instant::now();
+        let mut began = Instant::now();
         // Boxed: what the first moments need, TLS above all, is not held for the rest of the connection.
         let Some((stream, tap)) = Box::pin(meet(incoming, &self.0.common)).await else {
             return true;
         };
+        if stream.is_tls() {
+            // Time for that was given by itself.
+            began = Instant::now();
+        }
         let mut client = Client::new(self.0, stream, tap, began);
         let (by, how) = poll_fn(|cx| client.poll(cx)).await;
         client.end(by, how)

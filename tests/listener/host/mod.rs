@@ -7,3 +7,4 @@ mod relay;
 mod rig;
 mod secure;
 mod serve;
+mod time;

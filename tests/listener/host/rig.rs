@@ -1,8 +1,9 @@
 //! A server that runs until it is dropped, the records of what happens on it, and clients on blocking sockets.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use rtmpctl::proto::handshake::RANDOM_LEN;
 use rtmpctl::proto::message::command::{Connect, Play, PublishType};
 use rtmpctl::proto::session::{Arrived, Called, Caller, Connection, Options};
 use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 /// What a test that hangs is ended by; what is waited for takes milliseconds.
@@ -31,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) idle: Option<Duration>,
     /// Whether it serves TLS too.
     pub(crate) tls: Option<tls::Identity>,
+    /// Whether its time stands still, until it is moved on ([`Rig::advance`]).
+    pub(crate) timeless: bool,
 }
 
 /// A server that runs until this is dropped.
@@ -40,6 +44,7 @@ pub(crate) struct Rig {
     /// What the last connections to end counted as.
     pub(crate) counted: Arc<Mutex<Vec<bool>>>,
     stop: Option<oneshot::Sender<()>>,
+    advance: UnboundedSender<(Duration, SyncSender<()>)>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -49,12 +54,20 @@ impl Setup {
         let counted = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
+        let (advance, mut advances) = unbounded_channel::<(Duration, SyncSender<()>)>();
         let (out, counts) = (Arc::clone(&lines), Arc::clone(&counted));
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let local = tokio::task::LocalSet::new();
+            let timeless = self.timeless;
             let work = local.run_until(async {
+                // While something blocks, time moves only where it is told to.
+                let (moves, stands) = std::sync::mpsc::channel::<()>();
+                if timeless {
+                    tokio::time::pause();
+                    tokio::task::spawn_blocking(move || stands.recv());
+                }
                 let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
                 let mut inspector =
                     Inspector::new(inspect::Options::default(), self.limits.clone());
@@ -85,15 +98,23 @@ impl Setup {
                         drop(permit);
                     });
                 };
+                let time = async {
+                    while let Some((by, done)) = advances.recv().await {
+                        tokio::time::advance(by).await;
+                        done.send(()).unwrap();
+                    }
+                };
                 tokio::select! {
                     _ = accept(listener, most, each, |finding| taps.trouble(finding)) => {}
                     _ = stopped => {}
+                    () = time => {}
                 }
+                drop(moves);
             });
             runtime.block_on(work);
         });
         let address = is_ready.recv_timeout(DEADLINE).unwrap();
-        Rig { address, lines, counted, stop: Some(stop), thread: Some(thread) }
+        Rig { address, lines, counted, stop: Some(stop), advance, thread: Some(thread) }
     }
 }
 
@@ -104,6 +125,13 @@ impl Rig {
 
     pub(crate) fn with(behaviour: Behaviour) -> Self {
         Setup { behaviour, ..Setup::default() }.start()
+    }
+
+    /// Moves the time of a server on for which it stands still.
+    pub(crate) fn advance(&self, by: Duration) {
+        let (done, is_done) = sync_channel(1);
+        self.advance.send((by, done)).unwrap();
+        is_done.recv_timeout(DEADLINE).unwrap();
     }
 
     pub(crate) fn socket(&self) -> TcpStream {
@@ -230,7 +258,15 @@ impl<S: Read + Write> Client<S> {
         let mut buffer = [0; 64 << 10];
         let n = match self.socket.read(&mut buffer) {
             Ok(n) => n,
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            // Of TLS it is cut where the server waits no longer.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+                ) =>
+            {
+                0
+            }
             Err(error) => panic!("{error}"),
         };
         self.ended |= n == 0;
