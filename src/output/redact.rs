@@ -42,6 +42,8 @@ const NAMED: [&str; 10] = [
 ];
 /// Names in a query whose value is no secret.
 const PLAIN: [&str; 6] = ["vhost", "authmod", "type", "live", "reset", "app"];
+/// Bytes of a part of a secret that says anything by itself.
+const PART: usize = 3;
 /// Secrets remembered per connection. Answers come soon, so of more than these the oldest go.
 const MOST: usize = 64;
 /// Bytes of them.
@@ -225,6 +227,12 @@ impl Redactor {
             return;
         }
         let secrets = self.secrets.entry(connection.unwrap_or(0)).or_default();
+        // Of what is no UTF-8 the parts that are stand in payloads as they are.
+        let parts = found.iter().filter(|secret| secret.contains('\u{fffd}'));
+        let parts =
+            parts.flat_map(|secret| secret.split('\u{fffd}')).filter(|part| part.len() >= PART);
+        let parts: Vec<String> = parts.map(str::to_owned).collect();
+        found.extend(parts);
         found.retain(|secret| !secrets.contains(secret));
         if !found.is_empty() {
             let before: usize = secrets.iter().map(String::len).sum();
@@ -334,15 +342,18 @@ pub fn mask(secret: &str) -> String {
 
 /// Masks a stream name; its query and its words are secrets of their own.
 fn mask_name(name: &mut Text, found: &mut Vec<String>) {
-    let Some(text) = name.as_str().filter(|text| !text.is_empty()) else { return };
-    found.push(text.to_owned());
+    let text = String::from_utf8_lossy(name.as_bytes()).into_owned();
+    if text.is_empty() {
+        return;
+    }
+    found.push(text.clone());
     if let Some((stem, query)) = text.split_once('?') {
         if !stem.is_empty() {
             found.push(stem.to_owned());
         }
         found.extend(query_secrets(query).map(|range| query[range].to_owned()));
     }
-    *name = Text::from(mask(text).as_str());
+    *name = Text::from(mask(&text).as_str());
 }
 
 /// Masks the secrets in every text of a value: those of URLs and queries, and the known ones as words.
@@ -353,7 +364,8 @@ fn mask_texts(value: &mut Value, known: &[String], found: &mut Vec<String>) {
         | Value::Xml(text)
         | Value::XmlDocument(text)
         | Value::XmlString(text) => {
-            if let Some(masked) = text.as_str().and_then(|text| mask_text(text, known, found)) {
+            let said = String::from_utf8_lossy(text.as_bytes());
+            if let Some(masked) = mask_text(&said, known, found) {
                 *text = Text::from(masked.as_str());
             }
         }
@@ -648,6 +660,34 @@ mod tests {
         assert_eq!(secrets, ["name0064", "name0100"]);
         assert_eq!(remember(&mut secrets, vec!["x".repeat(MOST_BYTES)], 16), MOST_BYTES);
         assert_eq!(remember(&mut secrets, vec!["x".repeat(MOST_BYTES + 1)], 16), 0);
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_as_secret() {
+        let mut redactor = Redactor::default();
+        let name = || Text::from(&b"live_\xff_se\xc3cret_key"[..]);
+        let publish = Command {
+            name: Some("publish".into()),
+            arguments: vec![Value::String(name())],
+            ..Command::default()
+        };
+        let mut body = Body::Command(Box::new(publish));
+        redactor.mask(Some(1), &mut body, false);
+        let Body::Command(publish) = &body else { panic!("{body:?}") };
+        assert_eq!(publish.arguments, [Value::from("live…ey")]);
+        // Its parts are found where they stand in a payload, and answers that repeat it are masked.
+        let secrets = &redactor.secrets[&1];
+        assert_eq!(
+            secret_ranges(b"\x02\0\x14live_\xff_se\xc3cret_key", secrets),
+            [3..8, 9..12, 13..21]
+        );
+        let mut details = Value::Object(vec![("details".into(), Value::String(name()))]);
+        mask_texts(&mut details, secrets, &mut Vec::new());
+        assert!(!format!("{details:?}").contains("cret_key"), "{details:?}");
+        // So is what a query of such a text says.
+        let mut app = Value::String(Text::from(&b"live?response=ab\xffcdefgh"[..]));
+        mask_texts(&mut app, &[], &mut Vec::new());
+        assert!(!format!("{app:?}").contains("cdefgh"), "{app:?}");
     }
 
     #[test]
