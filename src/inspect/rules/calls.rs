@@ -326,6 +326,11 @@ impl Course {
         let Some(started) = started.filter(|_| !self.rejected && self.ended.is_none()) else {
             return;
         };
+        // What `listen` was told to do, or does to who is silent or asks for too much, it has said.
+        const SAID: [&str; 3] = ["listen.on-purpose", "listen.timeout", "listen.limit"];
+        if SAID.iter().any(|code| seen.has_found(code)) {
+            return;
+        }
         let Some(seconds) = seen.since(started.at).filter(|seconds| *seconds <= AT_ONCE) else {
             return;
         };

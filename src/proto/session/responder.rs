@@ -336,7 +336,9 @@ impl Responder {
 
     fn play(&mut self, play: Play, id: u32, reply: &mut Reply<'_>) -> Option<Event> {
         let name = play.name.clone().unwrap_or_default();
-        let refused = if !self.policy.play {
+        let refused = if self.wrong_app {
+            Some(Close::App)
+        } else if !self.policy.play {
             Some(Close::Key)
         } else if name.len() > self.limits.name_bytes {
             Some(Close::Limit("name_bytes"))
