@@ -82,6 +82,7 @@ Register-ArgumentCompleter -Native -CommandName 'rtmpctl' -ScriptBlock {
             [CompletionResult]::new('--accept-key', '--accept-key', [CompletionResultType]::ParameterName, 'Accept only these stream keys; * and ? stand for other characters')
             [CompletionResult]::new('--refuse-with', '--refuse-with', [CompletionResultType]::ParameterName, 'How to refuse others')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Accept only clients that authenticate so, as Adobe''s or Limelight''s servers ask for it')
+            [CompletionResult]::new('--auth-mod', '--auth-mod', [CompletionResultType]::ParameterName, 'How clients are told to authenticate; one that names a way itself may use either')
             [CompletionResult]::new('--redirect', '--redirect', [CompletionResultType]::ParameterName, 'Send all clients to another server')
             [CompletionResult]::new('--chunk-size', '--chunk-size', [CompletionResultType]::ParameterName, 'The chunk size to announce and use, bytes')
             [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'The acknowledgement window to announce, bytes')

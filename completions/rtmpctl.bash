@@ -169,7 +169,7 @@ _rtmpctl() {
             return 0
             ;;
         rtmpctl__subcmd__listen)
-            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --accept-app --accept-key --refuse-with --auth --redirect --no-play --no-enhanced --chunk-size --window --peer-bandwidth --ack --reconnect-after --drop-after --format --output --only --skip --connection --direction --chunks --frames --timeline --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --profile --no-rules --fail-on --report --color --quiet --verbose --help"
+            opts="-f -o -q -v -h --once --duration --max-connections --idle-timeout --tls-cert --tls-key --tls-self-signed --key-log --accept-app --accept-key --refuse-with --auth --auth-mod --redirect --no-play --no-enhanced --chunk-size --window --peer-bandwidth --ack --reconnect-after --drop-after --format --output --only --skip --connection --direction --chunks --frames --timeline --bitstream --payload --payload-bytes --show-keys --write-flv --write-pcapng --profile --no-rules --fail-on --report --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -213,6 +213,10 @@ _rtmpctl() {
                     ;;
                 --auth)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-mod)
+                    COMPREPLY=($(compgen -W "adobe llnw" -- "${cur}"))
                     return 0
                     ;;
                 --redirect)

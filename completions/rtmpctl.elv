@@ -77,6 +77,7 @@ set edit:completion:arg-completer[rtmpctl] = {|@words|
             cand --accept-key 'Accept only these stream keys; * and ? stand for other characters'
             cand --refuse-with 'How to refuse others'
             cand --auth 'Accept only clients that authenticate so, as Adobe''s or Limelight''s servers ask for it'
+            cand --auth-mod 'How clients are told to authenticate; one that names a way itself may use either'
             cand --redirect 'Send all clients to another server'
             cand --chunk-size 'The chunk size to announce and use, bytes'
             cand --window 'The acknowledgement window to announce, bytes'

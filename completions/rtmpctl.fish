@@ -129,6 +129,8 @@ complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l refuse-with -
 badname\t'NetStream.Publish.BadName in both cases'
 close\t'Close without an answer'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l auth -d 'Accept only clients that authenticate so, as Adobe\'s or Limelight\'s servers ask for it' -r
+complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l auth-mod -d 'How clients are told to authenticate; one that names a way itself may use either' -r -f -a "adobe\t'As Adobe\'s servers do: salted and hashed twice'
+llnw\t'As Limelight\'s: like HTTP digests'"
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l redirect -d 'Send all clients to another server' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l chunk-size -d 'The chunk size to announce and use, bytes' -r
 complete -c rtmpctl -n "__fish_rtmpctl_using_subcommand listen" -l window -d 'The acknowledgement window to announce, bytes' -r

@@ -7,7 +7,7 @@ mod values;
 
 use std::path::PathBuf;
 
-pub(super) use live::{Ack, Behaviour, Credentials, Listen, Live, RefuseWith};
+pub(super) use live::{Ack, AuthWay, Behaviour, Credentials, Listen, Live, RefuseWith};
 pub(super) use proxy::{Directions, Faults, Proxy, ProxyVersion, Set};
 use report::report;
 pub(super) use report::{Report, joined};

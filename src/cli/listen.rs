@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::args::{self, Ack, Listen, RefuseWith};
+use super::args::{self, Ack, AuthWay, Listen, RefuseWith};
 use super::live::{self, Listening, Plan};
 use super::{Failure, say};
 use crate::live::listen::{Behaviour, Host};
@@ -38,7 +38,10 @@ fn behaviour(typed: &args::Behaviour) -> Result<Behaviour, Failure> {
         Some(args::Credentials { user, password }) => Some(Auth {
             user: user.clone(),
             password: password.clone(),
-            offered: AuthMod::Adobe,
+            offered: match typed.auth_mod {
+                AuthWay::Adobe => AuthMod::Adobe,
+                AuthWay::Llnw => AuthMod::Limelight,
+            },
             salt: tls::random_text().map_err(failure)?,
             challenge: tls::random_text().map_err(failure)?,
         }),

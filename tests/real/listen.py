@@ -306,6 +306,46 @@ def authenticated(tmp, avc, hevc):
         check("passw0rd-5d2e" not in file.read(), "the password is shown")
 
 
+def gstreamer(path, sink, *settings):
+    run("gst-launch-1.0", "-q", "filesrc", "location=" + path, "!", "flvdemux", "name=demux",
+        "flvmux", "name=mux", "streamable=true", "!", sink, *settings,
+        "demux.video", "!", "queue", "!", "h264parse", "!", "mux.video", "demux.audio", "!", "queue", "!", "aacparse", "!", "mux.audio")
+
+
+PASSWORD = "passw0rd-5d2e"
+WAYS = {
+    # The client is told the way, or names it.
+    "rtmp2sink": ("adobe", [], lambda path, at: gstreamer(path, "rtmp2sink", "location=rtmp://" + at, "username=user", "password=" + PASSWORD)),
+    "ffmpeg": ("llnw", ["--auth-mod", "llnw"], lambda path, at: publish(path, "rtmp://user:%s@%s" % (PASSWORD, at))),
+    "rtmpsink": ("llnw", [], lambda path, at: gstreamer(
+        path, "rtmpsink", "location=rtmp://%s app=live?authmod=llnw&user=user playpath=cam pubUser=user pubPasswd=%s" % (at, PASSWORD))),
+}
+
+
+def authenticates(client):
+    way, arguments, publishes = WAYS[client]
+
+    def test(tmp, avc, hevc):
+        flv = tempfile.mkdtemp(dir=tmp)
+        with listening(tmp, "listen", "--auth", "user:" + PASSWORD, "--write-flv", flv, *arguments) as server:
+            publishes(avc, "127.0.0.1:%d/live/cam" % server.port)
+            until(lambda: coded_anywhere(server) and idle(server), "the end of the connections")
+            records = server.records()
+        last = max(record["connection"] for record in records if "connection" in record)
+        check(last > 1, "nothing was asked")
+        check("auth." + way in codes(records), "not in the way", way, "but", codes(records))
+        mine = [record for record in records if record.get("connection") == last]
+        for kind in ("video", "audio"):
+            got = [record for record in messages(mine, "c2s", kind) if record[kind]["packet_type"] == "coded_frames"]
+            check(len(got) == len(probed(avc)[kind]), kind, "messages:", len(got))
+        decodes(recorded(flv))
+        with open(server.out) as file:
+            text = file.read()
+            check(PASSWORD not in text and "response=" in text, "the password is shown, or no answer to the challenge")
+    test.__name__ = "authenticates_%s_%s" % (client, way)
+    return test
+
+
 def coded_anywhere(server):
     with open(server.out) as file:
         return any('"packet_type":"coded_frames"' in line for line in file)
@@ -354,9 +394,71 @@ def interrupted(tmp, avc, hevc):
     check(abs(float(told) * 1000 - last) < 100, "the recording says it lasts", told, "s, and ends at", last, "ms")
 
 
+# ---------------------------------------------------------------- what no client likes
+def sent_elsewhere(tmp, avc, hevc):
+    """No client of these follows, and each says that it was refused."""
+    with listening(tmp, "listen", "--redirect", "rtmp://127.0.0.1:9/other") as server:
+        url = "rtmp://127.0.0.1:%d/live/cam" % server.port
+        for number, client in enumerate((attempt, lambda path, url: run("rtmpdump", "-q", "-r", url, "-o", os.devnull, ok=(1,)).returncode), 1):
+            check(client(avc, url), "accepted")
+            until(lambda: server.closed() == number, "the end of the connection")
+        records = server.records()
+    answers = [json.dumps(record["command"]) for record in messages(records, "s2c", "command") if record["command"]["name"] == "_error"]
+    check(len(answers) == 2 and all('"redirect": "rtmp://127.0.0.1:9/other"' in answer for answer in answers), "answers:", answers)
+    check("status.redirect" in codes(records), "findings:", codes(records))
+
+
+def asked_to_reconnect(tmp, avc, hevc):
+    """Neither ffmpeg does, and the stream goes on unharmed."""
+    for ffmpeg in ("ffmpeg", os.environ["NEW_FFMPEG"]):
+        with listening(tmp, "listen", "--reconnect-after", "100ms") as server:
+            run(*quiet(ffmpeg), "-re", "-i", avc, "-c", "copy", "-f", "flv", "rtmp://127.0.0.1:%d/live/cam" % server.port)
+            until(server.closed, "the end of the connection")
+            records = server.records()
+        statuses = [json.dumps(record["command"]) for record in messages(records, "s2c", "command")]
+        check(sum("NetConnection.Connect.ReconnectRequest" in status for status in statuses) == 1, "statuses:", statuses)
+        equal(records, "c2s", probed(avc))
+        clean(records)
+
+
+def dropped(tmp, avc, hevc):
+    """A publisher that is cut off notices, and what was recorded until then is whole."""
+    flv = tempfile.mkdtemp(dir=tmp)
+    with listening(tmp, "listen", "--drop-after", "2s", "--once", "--fail-on", "error", "--write-flv", flv) as server:
+        with endless(avc, "rtmp://127.0.0.1:%d/live/cam" % server.port) as publisher:
+            check(publisher.wait(DEADLINE) != 0, "the publisher did not notice")
+        check(server.child.wait(DEADLINE) == 0, "exit status", server.child.returncode)
+        records = server.records()
+    closed = [record for record in records if record["event"] == "connection_closed"]
+    check([record["by"] for record in closed] == ["server"], "closed:", closed)
+    part_of(pictures(recorded(flv)), pictures(avc), "the recording")
+    decodes(recorded(flv))
+
+
+def acknowledged(tmp, avc, hevc):
+    """rtmp2sink announces a window, and sends on whether it is acknowledged or not."""
+    big = os.path.join(tmp, "big.flv")
+    run(*quiet("ffmpeg"), "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25", "-f", "lavfi", "-i", "sine", "-t", "6", "-c:v", "libx264",
+        "-preset", "ultrafast", "-b:v", "16M", "-minrate", "16M", "-maxrate", "16M", "-bufsize", "16M", "-pix_fmt", "yuv420p", "-c:a", "aac", big)
+    counts = []
+    for when in ("due", "late", "never"):
+        with listening(tmp, "listen", "--ack", when) as server:
+            gstreamer(big, "rtmp2sink", "sync=false", "location=rtmp://127.0.0.1:%d/live/cam" % server.port)
+            until(server.closed, "the end of the connection")
+            records = server.records()
+        window = messages(records, "c2s", "window_acknowledgement_size")[0]["window_acknowledgement_size"]["size"]
+        numbers = [record["acknowledgement"]["sequence_number"] for record in messages(records, "s2c", "acknowledgement")]
+        least = {"due": window, "late": 2 * window, "never": 0}[when]
+        check(all(later - earlier >= least for earlier, later in zip([0] + numbers, numbers)), when, "acknowledged:", numbers)
+        counts.append(len(numbers))
+        check(records[-1]["bytes"]["c2s"] > 3 * window, "too little was sent:", records[-1]["bytes"])
+    check(counts[0] > counts[1] > counts[2] == 0, "acknowledgements:", counts)
+
+
 def main():
     decode.TESTS = [ffmpeg_publishes, gstreamer_publishes("rtmpsink"), gstreamer_publishes("rtmp2sink"), enhanced("hevc"),
-                    *map(enhanced, ENHANCED), players, nobody_plays, secure, step_of_a_job, authenticated, refused, interrupted]
+                    *map(enhanced, ENHANCED), players, nobody_plays, secure, step_of_a_job, authenticated, *map(authenticates, WAYS),
+                    refused, sent_elsewhere, asked_to_reconnect, dropped, acknowledged, interrupted]
     decode.main()
 
 

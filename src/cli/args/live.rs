@@ -92,6 +92,10 @@ pub(in super::super) struct Behaviour {
     #[arg(long, value_name = "USER:PASSWORD", value_parser = credentials)]
     pub(in super::super) auth: Option<Credentials>,
 
+    /// How clients are told to authenticate; one that names a way itself may use either
+    #[arg(long, value_enum, value_name = "WAY", default_value_t = AuthWay::Adobe, requires = "auth")]
+    pub(in super::super) auth_mod: AuthWay,
+
     /// Send all clients to another server
     #[arg(long, value_name = "URL")]
     pub(in super::super) redirect: Option<String>,
@@ -137,6 +141,14 @@ pub(in super::super) enum RefuseWith {
     Badname,
     /// Close without an answer
     Close,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in super::super) enum AuthWay {
+    /// As Adobe's servers do: salted and hashed twice
+    Adobe,
+    /// As Limelight's: like HTTP digests
+    Llnw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
