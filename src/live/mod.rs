@@ -30,6 +30,7 @@ mod stream;
 mod streams;
 mod tap;
 pub mod tls;
+mod turn;
 
 pub use accept::{Permit, accept, bind, bind_redirected, most_connections};
 pub use budget::Budget;

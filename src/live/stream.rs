@@ -124,10 +124,22 @@ impl ReadBuffer {
         cx: &mut Context<'_>,
         take: impl FnOnce(&mut S, &mut Context<'_>, &[u8]) -> T,
     ) -> Poll<io::Result<(T, bool)>> {
+        self.poll_read_up_to(usize::MAX, stream, cx, take)
+    }
+
+    /// The same for so many bytes at most.
+    pub(super) fn poll_read_up_to<S: AsyncRead + Unpin, T>(
+        &self,
+        most: usize,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&mut S, &mut Context<'_>, &[u8]) -> T,
+    ) -> Poll<io::Result<(T, bool)>> {
         let Ok(mut buffer) = self.0.try_borrow_mut() else {
             return Poll::Ready(Err(io::Error::other("the read buffer is in use")));
         };
-        let mut read = ReadBuf::new(&mut buffer);
+        let most = most.clamp(1, buffer.len());
+        let mut read = ReadBuf::new(&mut buffer[..most]);
         ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
         let full = read.remaining() == 0;
         Poll::Ready(Ok((take(stream, cx, read.filled()), full)))

@@ -14,6 +14,7 @@ use super::Shared;
 use super::half::Half;
 use crate::inspect::{CloseKind, ClosedBy, Finding, Severity};
 use crate::live::deadline::Deadline;
+use crate::live::turn::{Turn, give_way};
 use crate::live::{Stream, Tap, closed_by_error};
 use crate::proto::Direction;
 use crate::proto::session::Close;
@@ -23,6 +24,7 @@ pub(super) struct Client {
     stream: Stream,
     half: Half,
     deadline: Deadline,
+    turn: Turn,
     /// Whether the client was asked to connect again.
     asked: bool,
     /// Whether nothing is due any more, until the connection is to be closed.
@@ -38,7 +40,7 @@ pub(super) struct Client {
 /// How long a closed client is listened to, so that it reads what it was sent last: a socket that is closed with bytes
 /// unread resets the connection.
 const LINGER: Duration = Duration::from_secs(2);
-/// Reads of one connection before the others have their turn.
+/// Reads of a client that is only heard out, before the others have their turn.
 const TURN: usize = 4;
 
 impl Client {
@@ -47,6 +49,7 @@ impl Client {
             stream,
             half: Half::new(host, tap, began),
             deadline: Deadline::default(),
+            turn: Turn::default(),
             asked: false,
             settled: false,
             lingers: None,
@@ -63,6 +66,7 @@ impl Client {
 
     /// Serves it until it is over.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(ClosedBy, CloseKind)> {
+        self.turn.begin();
         loop {
             let due = self.due();
             if self.deadline.poll(cx, due).is_ready()
@@ -71,6 +75,10 @@ impl Client {
                 return Poll::Ready(end);
             }
             match self.step(cx) {
+                Ok(Poll::Ready(None)) if self.turn.is_over() => {
+                    give_way(cx);
+                    return Poll::Pending;
+                }
                 Ok(Poll::Ready(None)) => {}
                 Ok(Poll::Ready(Some(end))) => return Poll::Ready(end),
                 Ok(Poll::Pending) => {
@@ -90,7 +98,7 @@ impl Client {
 
     /// Sends, plays and reads. Ready with nothing where there is more to do.
     fn step(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<Option<(ClosedBy, CloseKind)>>> {
-        let Self { stream, half, lingers, .. } = self;
+        let Self { stream, half, lingers, turn, .. } = self;
         let patience = half.host.limits.handshake_time;
         if (half.closing.is_some() || self.ended.is_some()) && lingers.is_none() {
             *lingers = Some(Instant::now() + patience);
@@ -120,17 +128,18 @@ impl Client {
             return Ok(Pin::new(&mut *stream).poll_shutdown(cx).map(|_| Some(end)));
         }
         let mut more = true;
-        for _ in 0..TURN {
+        while !turn.is_over() {
             let buffer = half.host.common.buffer.clone();
-            let read = buffer.poll_read(stream, cx, |stream, cx, data| {
-                half.take(stream, cx, data).map(|()| data.is_empty())
+            let read = buffer.poll_read_up_to(turn.bytes(), stream, cx, |stream, cx, data| {
+                half.take(stream, cx, data).map(|()| data.len())
             });
             let Poll::Ready(read) = read else {
                 more = false;
                 break;
             };
-            let (ended, _) = read?;
-            if ended? {
+            let (taken, _) = read?;
+            let taken = taken?;
+            if taken == 0 {
                 // It may still read what waits for it.
                 if half.leave() {
                     half.tap.ended(Direction::ClientToServer);
@@ -138,6 +147,7 @@ impl Client {
                 self.ended = Some((ClosedBy::Client, CloseKind::Fin));
                 return Ok(Poll::Ready(None));
             }
+            turn.took(taken);
             if half.closing.is_some() || !half.connection.output().is_empty() {
                 return Ok(Poll::Ready(None));
             }
@@ -147,7 +157,7 @@ impl Client {
             return Ok(Poll::Ready(None));
         }
         if more {
-            cx.waker().wake_by_ref();
+            give_way(cx);
         }
         Ok(Poll::Pending)
     }
@@ -176,7 +186,7 @@ impl Client {
                 return Ok(Poll::Ready(Some(end)));
             }
         }
-        cx.waker().wake_by_ref();
+        give_way(cx);
         Ok(Poll::Pending)
     }
 

@@ -14,6 +14,7 @@ use super::way::{Progress, Way};
 use super::works::Works;
 use crate::inspect::{CloseKind, ClosedBy, Finding, Proxied, Severity, SideEnd, Sides, Upstream};
 use crate::live::deadline::Deadline;
+use crate::live::turn::give_way;
 use crate::live::{Common, ReadBuffer, Stream, Tap};
 use crate::proto::Direction;
 
@@ -97,7 +98,7 @@ impl Pair {
             }
             if more {
                 // The others have their turn.
-                cx.waker().wake_by_ref();
+                give_way(cx);
             }
             let due = self.due();
             if self.deadline.poll(cx, due).is_pending() {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::waiting::Waiting;
 use super::works::Works;
 use crate::inspect::{CloseKind, Finding, Severity};
+use crate::live::turn::give_way;
 use crate::live::{ReadBuffer, Stream, Tap, closed_by_error};
 use crate::proto::Direction;
 
@@ -347,7 +348,7 @@ impl Way {
                 Poll::Ready(Err(error)) => self.end(closed_by_error(&error), tap),
             }
         }
-        cx.waker().wake_by_ref();
+        give_way(cx);
         Poll::Pending
     }
 

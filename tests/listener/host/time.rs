@@ -34,6 +34,12 @@ fn timed_out(rig: &Rig, connection: u64, what: &str) {
     assert!(said.contains(what), "{connection}: {said}");
 }
 
+/// Does the handshake, and waits until the server has all of it.
+fn shake<S: Read + Write>(rig: &Rig, connection: u64, client: &mut Client<S>) {
+    client.until(|client| client.connection.is_open().then_some(()));
+    rig.until(|record| record["connection"] == connection && record["packet"] == "c2");
+}
+
 fn is_open(rig: &Rig, connection: u64) -> bool {
     let records = rig.records();
     !records.iter().any(|r| r["connection"] == connection && r["event"] == "connection_closed")
@@ -58,9 +64,8 @@ fn a_handshake_has_ten_seconds_and_connect_ten_more() {
     opened(&rig, 4);
     rig.advance(10 * SECOND - TICK);
     // The last moment is enough.
-    for client in [&mut quick, &mut mute] {
-        client.until(|client| client.connection.is_open().then_some(()));
-    }
+    shake(&rig, 3, &mut quick);
+    shake(&rig, 4, &mut mute);
     assert!((1..=4).all(|connection| is_open(&rig, connection)));
     rig.advance(2 * TICK);
     for (connection, socket) in [(1, &mut silent), (2, &mut half)] {
@@ -127,7 +132,7 @@ fn tls_has_ten_seconds_and_then_the_handshake_its_own() {
     assert!(silent["message"].as_str().unwrap().contains("not over after 10 s"), "{silent}");
     // Who took its time for TLS has as much again.
     rig.advance(10 * SECOND - 4 * TICK);
-    late.until(|client| client.connection.is_open().then_some(()));
+    shake(&rig, 2, &mut late);
     assert!(is_open(&rig, 2));
     rig.advance(10 * SECOND + 4 * TICK);
     late.read_to_end_of_it();
