@@ -269,13 +269,19 @@ fn an_unknown_field_is_rejected_at_every_level() {
 #[test]
 fn a_wrong_type_is_rejected_in_every_field() {
     /// Numbers that need not be whole.
-    const REAL: [&str; 12] = [
+    const REAL: [&str; 18] = [
         "elapsed",
         "duration",
         "at",
         "took",
         "frame_rate",
         "bitrate",
+        "bitstream_frame_rate",
+        "metadata_frame_rate",
+        "measured_frame_rate",
+        "metadata_bitrate",
+        "peak_bitrate",
+        "longest_silence",
         "min",
         "mean",
         "max",
@@ -393,6 +399,10 @@ fn a_missing_field_is_rejected_unless_it_is_one_of_those_that_may_be() {
         command.capabilities capabilities.* av01.* vp09.* Opus.* *.*
         c2s.* s2c.* tracks.width tracks.height tracks.frame_rate tracks.sample_rate tracks.channels tracks.profile
         tracks.level tracks.bitrate tracks.keyframe_interval
+        tracks.frames tracks.bitstream_frame_rate tracks.metadata_frame_rate tracks.measured_frame_rate
+        tracks.metadata_bitrate tracks.peak_bitrate tracks.keyframe_interval_frames tracks.b_frames tracks.av_skew
+        tracks.av_drift tracks.ahead tracks.clock_drift tracks.jitter tracks.largest_gap tracks.longest_silence
+        tracks.gaps tracks.steps_back
         codec start keyframes bitrate ahead av_skew unacknowledged
         proxy upstream.local upstream.resolve_time upstream.tls_time
         splits.app splits.path splits.instance splits.stream_name splits.query verdict.usually verdict.status";

@@ -147,9 +147,13 @@ fn a_raw_dump_gives_the_messages_of_its_capture() {
         assert_eq!((&opened["client"], &opened["server"]), (&json!(null), &json!(null)));
         let summary = records.last().unwrap();
         let tracks = whole.last().unwrap()["tracks"].as_array().unwrap();
-        let tracks: Vec<_> =
-            tracks.iter().filter(|track| track["direction"] == direction).collect();
-        assert_eq!(json!(tracks), summary["tracks"]);
+        let tracks = tracks.iter().filter(|track| track["direction"] == direction);
+        // A dump has no clock. Its seconds are those of media, at whose ends sound and picture are compared.
+        let clocked = ["ahead", "clock_drift", "jitter", "longest_silence", "av_skew", "av_drift"];
+        let unclocked: Vec<_> = tracks.map(|track| bare(track, &clocked)).collect();
+        let skew = |track: &Value| bare(track, &["av_skew", "av_drift"]);
+        let found: Vec<_> = summary["tracks"].as_array().unwrap().iter().map(skew).collect();
+        assert_eq!(unclocked, found);
 
         // The same without the handshake.
         let scratch = Scratch::new(&format!("inside-{direction}"));

@@ -362,7 +362,7 @@ impl Flow {
             steps: facts.steps.finish(),
             bytes,
             messages: facts.messages,
-            tracks: facts.tracks.finish(),
+            tracks: facts.tracks.told(),
             findings,
             findings_list,
             gaps: facts.gaps,
@@ -809,6 +809,7 @@ impl Facts {
         let seq = emit.record(Some(direction), Some(span), Event::Gap(gap));
         self.tally.gap(direction, seq, emit.elapsed, gap.resumed_at.is_some());
         self.story.way_mut(direction).broken = Some(emit.moment(seq));
+        self.tracks.lost(direction);
         self.judge(seq, Some(direction), Some(span), emit, |judges, seen| judges.gap(seen, &gap));
     }
 
@@ -842,6 +843,7 @@ impl Facts {
             self.report(Some(direction), Some(span), finding, emit);
         }
         self.story.way_mut(direction).broken = Some(emit.moment(first));
+        self.tracks.lost(direction);
     }
 
     /// Decoding goes on after a loss.

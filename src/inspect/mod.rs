@@ -1,9 +1,13 @@
 //! Watches connections: [`Traffic`] in, [`Record`]s out. No I/O, no clock; it never returns an error and never stops.
 
+mod against;
+mod declared;
 mod finding;
 mod flow;
+mod groups;
 mod lane;
 mod notes;
+mod order;
 mod pace;
 mod past;
 pub mod profile;
@@ -20,6 +24,7 @@ pub(crate) mod target;
 mod timeline;
 mod track;
 mod traffic;
+mod trend;
 mod verdict;
 
 use std::cmp::Reverse;
@@ -32,7 +37,7 @@ pub use proxied::{Field, Proxied, Rewritten, SideEnd, Sides, Upstream};
 pub(crate) use record::inner;
 pub use record::{
     Closed, Codec, Dropped, EVENT_NAMES, Event, Gap, Handshake, HandshakeFields, Interval, Listed,
-    Media, MessageRecord, Record, Step, Summary, Timeline, Track,
+    Measured, Media, MessageRecord, Record, Spread, Step, Summary, Timeline, Track,
 };
 pub use resync::{Framing, framing};
 pub use target::Split;

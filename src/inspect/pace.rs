@@ -1,6 +1,8 @@
 //! The pace of one track's frames, and what stands out of each: facts that cost next to nothing on the usual frame.
 
-use super::record::{Codec, Track};
+use super::against::Against;
+use super::order::Order;
+use super::record::{Codec, Measured, Spread, Track};
 use super::track::is_coded;
 use crate::proto::chunk;
 use crate::proto::message::{Audio, AudioPacketType, FrameType, Video, VideoPacketType};
@@ -57,8 +59,8 @@ impl Marks {
     pub(crate) const HIGH: Self = Self(1 << 12);
     /// Its composition time is negative.
     pub(crate) const CTS_NEGATIVE: Self = Self(1 << 13);
-    /// The track's first composition time that is not 0.
-    pub(crate) const CTS_FIRST: Self = Self(1 << 14);
+    /// The track's first frame that is shown before one that was sent before it: a B-frame.
+    pub(crate) const REORDERED: Self = Self(1 << 14);
     /// Another chunk stream than that of the track's message before, or the first.
     pub(crate) const ROUTE: Self = Self(1 << 15);
     /// More than 1 MiB.
@@ -123,6 +125,10 @@ pub(super) const LATE: i32 = 500;
 const LEAP: i32 = 200;
 /// Milliseconds between frames that are a gap in what the summary says of a track.
 const GAP: i32 = 500;
+/// Milliseconds that the first step of a track may take: how long its frames take is not known yet.
+const SLOWEST: i32 = 2_000;
+/// Milliseconds that are a jump of the time where no clock says otherwise.
+const UNCLOCKED: i32 = 10_000;
 /// Frames of a track that are early: two seconds of most.
 pub(crate) const EARLY: u8 = 64;
 /// Frames behind a key frame that may lead it: those come ahead of all others, and the first mostly says which they are.
@@ -143,14 +149,14 @@ pub(crate) struct Window {
     pub(crate) frames: u32,
     /// Key frames.
     pub(crate) keyframes: u32,
+    /// The widest step to one of its frames, forward or back, milliseconds.
+    pub(crate) widest: u32,
     /// Bytes.
     pub(crate) bytes: u64,
     /// Nanoseconds that it lasted, until the frame that ended it.
     pub(crate) took: i64,
     /// Milliseconds of media time from its first frame to the frame that ended it.
     pub(crate) covered: i32,
-    /// The widest step to one of its frames, forward or back, milliseconds.
-    pub(crate) widest: u32,
 }
 
 /// The pace of one track.
@@ -158,41 +164,57 @@ pub(crate) struct Window {
 pub(crate) struct Pace {
     /// The time of the latest coded frame, milliseconds.
     pub(crate) coded: Option<u32>,
-    /// The time of the first coded frame, milliseconds.
-    pub(crate) first: u32,
-    /// When it came, nanoseconds since the connection's first packet.
-    pub(crate) first_at: Option<i64>,
-    /// When the latest coded frame came.
-    pub(crate) latest_at: Option<i64>,
-    /// Milliseconds of media time from the first coded frame to the latest, steps back subtracted.
-    pub(crate) clock: i64,
     /// The latest step, milliseconds.
     step: i32,
     /// The chunk stream of the latest message.
     pub(crate) chunk_stream_id: u32,
+    /// What the direction had lost by then.
+    broken: u32,
+    /// Whether the latest frame's time is only an estimate.
+    unsure: bool,
     /// Whether a composition time other than 0 has been seen.
     pub(crate) reorders: bool,
-    /// The first composition time, milliseconds, and whether another one has been seen: frames are then not shown in the
-    /// order in which they come.
-    composed: Option<i32>,
-    pub(crate) varies: bool,
     /// Frames that come and may lead the latest key frame, up to [`LEADING`].
     pub(super) leading: u8,
-    /// The second that goes on.
-    window: Window,
-    /// The one before it.
-    pub(crate) past: Window,
     /// Coded frames so far, up to [`EARLY`].
     pub(crate) early: u8,
+    /// When the latest coded frame came.
+    pub(crate) latest_at: Option<i64>,
+    /// Milliseconds of media time from the first coded frame to the latest, steps back subtracted.
+    pub(crate) clock: i64,
     /// Nanoseconds by which frames come sooner or later than their times say: a running mean of the last 16 or so, as RFC
     /// 3550 §6.4.1 has it.
-    pub(crate) jitter: i64,
-    /// The most bits in one second.
-    pub(crate) peak: Option<f64>,
+    jitter: i64,
+    /// Nanoseconds of the longest wait for a frame.
+    silence: i64,
+    /// The longest step that is none of the odd ones, milliseconds.
+    longest: i32,
+    /// The second that goes on.
+    window: Window,
+    /// The second of media time that goes on: its first frame's time, and bytes.
+    second: (u32, u64),
+    /// What is shown in which order.
+    pub(crate) order: Order,
+    /// The time of the first coded frame, milliseconds.
+    pub(crate) first: u32,
+    /// When it came, nanoseconds since the connection's first packet.
+    pub(crate) first_at: Option<i64>,
+    /// The second before the one that goes on.
+    pub(crate) past: Window,
+    /// The most bits in one second of media time.
+    peak: Option<f64>,
     /// Steps of more than half a second.
     pub(crate) gaps: u32,
-    /// The longest of them, milliseconds.
-    pub(crate) longest_gap: i32,
+    /// Steps back.
+    steps_back: u32,
+    /// Steps of which nobody knows what they are: behind missing bytes, or a jump that the clock did not make.
+    pub(super) breaks: u32,
+    /// Their sum and that of those forward, milliseconds.
+    broken_time: (i64, u64),
+    /// Of the jitter at the end of each second: the sum, the number and the highest.
+    jitters: (i64, u32, i64),
+    /// The time against the clock.
+    pub(crate) against: Against,
 }
 
 impl Pace {
@@ -207,27 +229,24 @@ impl Pace {
         (window.frames > 0).then_some(Window { took, covered, ..window })
     }
 
-    /// Takes a message of the track, `length` bytes of it.
+    /// Takes a message of the track, `length` bytes of it. `broken`: how often something was lost of its direction.
     #[inline]
     pub(super) fn frame(
         &mut self,
+        frame: &mut Frame,
         raw: &chunk::Message<'_>,
         length: u32,
         mut marks: Marks,
         at: Option<i64>,
-    ) -> Frame {
+        broken: u32,
+    ) {
         let timestamp = raw.timestamp;
-        let mut frame = Frame { timestamp, ..Frame::default() };
-        if raw.chunk_stream_id != self.chunk_stream_id || marks.has(Marks::FIRST) {
-            self.chunk_stream_id = raw.chunk_stream_id;
-            marks |= Marks::ROUTE;
-        }
+        *frame = Frame { timestamp, ..Frame::default() };
+        marks |= Marks::ROUTE
+            .when((raw.chunk_stream_id != self.chunk_stream_id) | marks.has(Marks::FIRST));
+        self.chunk_stream_id = raw.chunk_stream_id;
         marks |= Marks::BIG.when(raw.length > BIG);
-        marks |= Marks::DAMAGED.when(raw.timestamp_uncertain || !raw.damaged.is_empty());
-        if marks.has(Marks::CTS_FIRST) {
-            marks = Marks(marks.0 & !Marks::CTS_FIRST.0)
-                | Marks::CTS_FIRST.when(!std::mem::replace(&mut self.reorders, true));
-        }
+        marks |= Marks::DAMAGED.when(raw.timestamp_uncertain | !raw.damaged.is_empty());
         if marks.has(Marks::CODED) {
             if self.early < EARLY {
                 self.early += 1;
@@ -237,55 +256,153 @@ impl Pace {
                 Some(before) => {
                     let step = timestamp.wrapping_sub(before) as i32;
                     (frame.step, frame.step_before) = (step, self.step);
-                    self.step = step;
                     self.clock += i64::from(step);
-                    if step <= 0 || step > LEAP {
-                        marks |= Marks::BACK.when(step < 0)
-                            | Marks::SAME.when(step == 0)
-                            | Marks::LEAP.when(step > LEAP);
-                        self.gaps += u32::from(step > GAP);
-                        self.longest_gap = self.longest_gap.max(step);
+                    let waited = at.zip(self.latest_at).map(|(now, latest)| now - latest);
+                    // From one estimate to the next the step is right, if nothing is lost between.
+                    let whole = (raw.timestamp_uncertain == self.unsure) & (broken == self.broken);
+                    if step > 0 && step <= LEAP && whole
+                        || self.steps_oddly(step, waited, whole, &mut marks)
+                    {
+                        self.longest = self.longest.max(step);
+                        self.window.widest = self.window.widest.max(step.max(0).unsigned_abs());
+                        if let Some(waited) = waited {
+                            let late = waited - i64::from(step) * 1_000_000;
+                            self.jitter += (late.abs() - self.jitter) >> 4;
+                            self.silence = self.silence.max(waited);
+                        }
                     }
-                    if let Some((now, latest)) = at.zip(self.latest_at) {
-                        let late = (now - latest) - i64::from(step) * 1_000_000;
-                        self.jitter += (late.abs() - self.jitter) / 16;
-                    }
+                    self.step = step;
                     marks |= Marks::HIGH.when((timestamp ^ before) >> 24 != 0);
                 }
                 None => {
                     (self.first, self.first_at) = (timestamp, at);
                     self.window = Window { at, timestamp, ..Window::default() };
+                    self.second = (timestamp, 0);
                 }
             }
+            (self.unsure, self.broken) = (raw.timestamp_uncertain, broken);
             self.latest_at = at;
-            let window = &mut self.window;
-            let took = match at.zip(window.at) {
+            if timestamp.wrapping_sub(self.second.0) >= 1000 {
+                self.second_of_media(timestamp);
+            }
+            self.second.1 += u64::from(length);
+            let took = match at.zip(self.window.at) {
                 Some((now, began)) => now - began,
-                None => i64::from(timestamp.wrapping_sub(window.timestamp) as i32) * 1_000_000,
+                None => i64::from(timestamp.wrapping_sub(self.window.timestamp) as i32) * 1_000_000,
             };
             if took >= SECOND {
                 marks |= Marks::SECOND;
-                let rate = window.bytes as f64 * 8e9 / took as f64;
-                self.peak = Some(self.peak.map_or(rate, |peak| peak.max(rate)));
-                self.past = Window {
-                    took,
-                    covered: timestamp.wrapping_sub(window.timestamp) as i32,
-                    ..*window
-                };
-                *window = Window { at, timestamp, ..Window::default() };
+                self.second_is_over(timestamp, at, took);
             }
+            let window = &mut self.window;
             window.frames += 1;
-            window.widest = window.widest.max(frame.step.unsigned_abs());
             window.keyframes += u32::from(marks.has(Marks::KEY));
             window.bytes += u64::from(length);
         }
         frame.marks = marks;
-        frame
     }
-}
 
-impl Pace {
-    /// Takes the composition time of a coded frame of pictures, milliseconds.
+    /// A step back, of nothing, of more than a frame takes, or of which nobody knows what it was. Whether it is one of
+    /// those that frames make.
+    #[cold]
+    fn steps_oddly(
+        &mut self,
+        step: i32,
+        waited: Option<i64>,
+        whole: bool,
+        marks: &mut Marks,
+    ) -> bool {
+        *marks |= Marks::BACK.when(step < 0) | Marks::SAME.when(step == 0);
+        *marks |= Marks::LEAP.when(step > LEAP);
+        let usual = if self.step > 0 { self.step } else { SLOWEST };
+        let wide = step > GAP && step > usual.saturating_mul(4);
+        let jumped = match waited.map(|waited| i64::from(step) - waited / 1_000_000) {
+            Some(more) if (step < 0 || wide) && more.abs() > GAP.into() => {
+                self.against.step(more);
+                true
+            }
+            Some(_) => false,
+            None => step < -GAP || wide && step > UNCLOCKED,
+        };
+        if !whole || jumped {
+            self.breaks = self.breaks.saturating_add(1);
+            self.broken_time.0 += i64::from(step);
+            self.broken_time.1 += u64::from(step.max(0).unsigned_abs());
+            self.order.stepped();
+        }
+        if whole {
+            self.gaps += u32::from(step > GAP);
+            self.steps_back += u32::from(step < 0);
+            self.longest = self.longest.max(step);
+            self.window.widest = self.window.widest.max(step.unsigned_abs());
+        }
+        whole && !jumped
+    }
+
+    /// A second of media time is over, or the time stepped back.
+    #[cold]
+    fn second_of_media(&mut self, timestamp: u32) {
+        let (began, bytes) = std::mem::replace(&mut self.second, (timestamp, 0));
+        let took = timestamp.wrapping_sub(began);
+        if took < 1 << 31 {
+            let rate = bytes as f64 * 8e3 / f64::from(took);
+            self.peak = Some(self.peak.map_or(rate, |peak| peak.max(rate)));
+        }
+    }
+
+    /// The second that went on has taken this many nanoseconds, and the next one begins.
+    #[cold]
+    fn second_is_over(&mut self, timestamp: u32, at: Option<i64>, took: i64) {
+        let covered = timestamp.wrapping_sub(self.window.timestamp) as i32;
+        self.past = Window { took, covered, ..self.window };
+        self.window = Window { at, timestamp, ..Window::default() };
+        let (sum, number, most) = self.jitters;
+        self.jitters =
+            (sum.saturating_add(self.jitter), number.saturating_add(1), most.max(self.jitter));
+        if let Some((ahead, wall)) = self.ahead() {
+            self.against.measure(ahead, wall);
+        }
+    }
+
+    /// Milliseconds by which the track's time has gone further than the clock since its first frame, and the clock's.
+    pub(crate) fn ahead(&self) -> Option<(i64, i64)> {
+        let wall = (self.latest_at? - self.first_at?) / 1_000_000;
+        Some((self.clock - wall, wall))
+    }
+
+    /// Frames a second, where `frames` have come: over the steps that frames make.
+    pub(crate) fn frame_rate(&self, frames: u64) -> Option<f64> {
+        let steps = frames.saturating_sub(1).saturating_sub(self.breaks.into());
+        let time = self.clock - self.broken_time.0;
+        let rate = steps as f64 * 1000.0 / time as f64;
+        // Less is a step of the timestamps and no rate.
+        (steps > 0 && time > 0 && rate >= 0.01).then_some(rate)
+    }
+
+    /// Writes down what was measured.
+    pub(super) fn tell(&self, measured: &mut Measured) {
+        let ms = |nanoseconds: f64| nanoseconds / 1e6;
+        let (sum, number, most) = self.jitters;
+        let (sum, number) = if number == 0 { (self.jitter, 1) } else { (sum, number) };
+        let stepped = self.coded.is_some_and(|coded| coded != self.first) || self.clock != 0;
+        let waited = self.latest_at.zip(self.first_at).filter(|_| stepped);
+        measured.peak_bitrate = self.peak;
+        measured.b_frames = self.order.spread.map(|_| self.order.longest);
+        measured.composition_time = self.order.spread;
+        measured.ahead = self.against.spread.or_else(|| {
+            self.ahead().filter(|_| stepped).map(|(ahead, _)| Spread::with(None, ahead))
+        });
+        measured.clock_drift = self.against.per_minute();
+        measured.jitter =
+            waited.map(|_| (ms(sum as f64 / f64::from(number)), ms(most.max(self.jitter) as f64)));
+        measured.largest_gap = stepped.then_some(self.longest.unsigned_abs());
+        measured.longest_silence = waited.map(|_| self.silence);
+        measured.gaps = self.gaps;
+        measured.steps_back = self.steps_back;
+        measured.unknown_time = self.broken_time.1;
+    }
+
+    /// Takes the composition time of a picture, milliseconds.
     #[inline]
     pub(super) fn composed(&mut self, frame: &mut Frame, time: Option<i32>) {
         frame.composition_time = time;
@@ -295,7 +412,10 @@ impl Pace {
                 frame.marks |= Marks::BEHIND_KEY;
             }
             let time = time.unwrap_or(0);
-            self.varies |= *self.composed.get_or_insert(time) != time;
+            self.reorders |= time != 0;
+            if self.order.picture(frame.timestamp, time) {
+                frame.marks |= Marks::REORDERED;
+            }
         }
     }
 }
@@ -340,6 +460,5 @@ pub(super) fn video(video: &Video, track: &Track, raw: &chunk::Message<'_>) -> M
         | Marks::EMPTY.when(raw.length == 0 || video.data_length == 0 && video.tracks.is_empty())
         | Marks::CODEC.when(known.is_some() && known != track.codec)
         | Marks::CTS_NEGATIVE.when(composition < 0)
-        | Marks::CTS_FIRST.when(composition != 0)
         | Marks::MOD_EX.when(!video.mod_ex.is_empty())
 }

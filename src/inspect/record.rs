@@ -364,13 +364,78 @@ pub struct Track {
     pub keyframes: u64,
     /// Seconds between key frames, once there are two.
     pub keyframe_interval: Option<Interval>,
+    /// What was measured of its frames.
+    pub measured: Measured,
 }
 
 impl Track {
-    /// Bits per second of media time, where it covers any.
+    /// Bits per second of media time, where it covers any. Time in which nobody knows what came does not count.
     #[must_use]
     pub fn bitrate(&self) -> Option<f64> {
-        (self.media_time > 0).then(|| self.bytes as f64 * 8000.0 / self.media_time as f64)
+        let time = self.media_time.saturating_sub(self.measured.unknown_time);
+        (time > 0).then(|| self.bytes as f64 * 8000.0 / time as f64)
+    }
+}
+
+/// What was declared and measured of a track's frames. Nothing of it grows with the connection's life.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Measured {
+    /// Frames per second as the codec's configuration declares it.
+    pub bitstream_frame_rate: Option<f64>,
+    /// Frames per second as `onMetaData` declares it.
+    pub metadata_frame_rate: Option<f64>,
+    /// Frames per second by their timestamps; of pictures only.
+    pub frame_rate: Option<f64>,
+    /// Bits per second as `onMetaData` declares it.
+    pub metadata_bitrate: Option<f64>,
+    /// Bits in the second of media time that had the most.
+    pub peak_bitrate: Option<f64>,
+    /// Frames between key frames, once there are two.
+    pub keyframe_interval: Option<Interval>,
+    /// The most pictures in a row that are shown before one that was sent before them: 0 where there are no B-frames.
+    /// `None` without any picture.
+    pub b_frames: Option<u32>,
+    /// The lowest and highest composition time, milliseconds.
+    pub composition_time: Option<(i32, i32)>,
+    /// Milliseconds by which the picture is behind the sound of its message stream; of pictures only.
+    pub av_skew: Option<Spread>,
+    /// Milliseconds by which that grows in a minute.
+    pub av_drift: Option<f64>,
+    /// Milliseconds by which the track's time has gone further than the clock of arrival since its first frame.
+    pub ahead: Option<Spread>,
+    /// Milliseconds by which that grows in a minute.
+    pub clock_drift: Option<f64>,
+    /// Milliseconds by which frames come sooner or later than their times say (RFC 3550 §6.4.1): the mean and the highest
+    /// of what that was each second.
+    pub jitter: Option<(f64, f64)>,
+    /// The longest step from one frame's time to the next one's, milliseconds.
+    pub largest_gap: Option<u32>,
+    /// The longest that no frame came, nanoseconds.
+    pub longest_silence: Option<i64>,
+    /// Steps of more than half a second.
+    pub gaps: u32,
+    /// Frames whose time is earlier than that of the frame before.
+    pub steps_back: u32,
+    /// Milliseconds of media time in which nobody knows what came: bytes are missing, or the time jumped.
+    pub unknown_time: u64,
+}
+
+/// What something was at last, and its extremes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// The lowest.
+    pub min: i64,
+    /// The highest.
+    pub max: i64,
+    /// The last.
+    pub last: i64,
+}
+
+impl Spread {
+    /// What it is with one more value.
+    pub(super) fn with(before: Option<Self>, value: i64) -> Self {
+        let Self { min, max, .. } = before.unwrap_or(Self { min: value, max: value, last: value });
+        Self { min: min.min(value), max: max.max(value), last: value }
     }
 }
 
@@ -406,7 +471,7 @@ impl Media {
     }
 }
 
-/// The spread of a recurring interval, seconds.
+/// The spread of a recurring interval: of seconds or frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The shortest.

@@ -55,7 +55,6 @@ impl Seconds {
         let counts = tally.counts;
         let findings = [0, 1, 2].map(|index| counts[index] - self.told[index]);
         self.told = counts;
-        let passed = pace.latest_at.zip(pace.first_at).map(|(latest, first)| latest - first);
         let way = story.way(track.direction);
         let acknowledged = story.way(track.direction.reverse()).acknowledged;
         self.waiting.push((
@@ -71,7 +70,7 @@ impl Seconds {
                 keyframes: window.keyframes,
                 bytes: window.bytes,
                 timestamp: window.timestamp,
-                ahead: passed.map(|passed| pace.clock - passed / 1_000_000),
+                ahead: pace.ahead().map(|(ahead, _)| ahead),
                 av_skew,
                 buffered: 0,
                 // The number counts modulo 2^32 (RTMP 1.0 §5.4.3).

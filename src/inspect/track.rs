@@ -1,16 +1,17 @@
 //! Counters of each media track: what the summary says of it.
 
+use super::declared::Declared;
+use super::groups::Groups;
 use super::pace::{self, Frame, LATE, Marks, Pace};
-use super::record::{Codec, Interval, Media, Track};
+use super::record::{Codec, Measured, Media, Track};
 use super::sync::Sync;
 use crate::Limits;
 use crate::proto::Direction;
-use crate::proto::amf::Value;
 use crate::proto::bitstream::{Bitstream, Context, Format};
 use crate::proto::chunk;
 use crate::proto::codec::{AudioConfig, VideoConfig, ac3, mpeg_audio, picture};
 use crate::proto::message::{
-    Audio, AudioCodec, AudioPacketType, Body, Data, FrameType, Video, VideoCodec, VideoPacketType,
+    Audio, AudioCodec, AudioPacketType, Body, Data, Video, VideoCodec, VideoPacketType,
 };
 
 /// The tracks of one connection.
@@ -27,6 +28,10 @@ pub(crate) struct Tracks {
     pub(super) frames: Vec<Frame>,
     /// The latest time of each direction's media, and its message stream: tracks are to come interleaved.
     newest: [(u32, u32); 2],
+    /// How often something was lost of each direction.
+    broken: [u32; 2],
+    /// What metadata declares. There is no more of it than tracks are allowed.
+    declared: Vec<(Key, Declared)>,
 }
 
 /// One track with what is needed to go on counting.
@@ -37,15 +42,10 @@ pub(crate) struct Counter {
     pub(crate) pace: Pace,
     /// How far the sound is from the picture, of a track of pictures.
     pub(crate) sync: Sync,
-    /// Frames per second as metadata said it.
-    declared_rate: Option<f64>,
-    /// Whether the size is only what metadata said.
-    pub(crate) size_declared: bool,
+    /// Its key frames, of a track of pictures.
+    pub(crate) groups: Groups,
     /// Bytes of the length before each NAL unit, as the latest configuration record said it.
     pub(crate) nal_length_size: Option<u8>,
-    keyframe_at: Option<u64>,
-    /// The sum of the intervals between key frames, seconds, and their number.
-    intervals: (f64, u64),
     /// Rate and channels as the latest frame said them that describes itself.
     described: Option<(Option<u32>, Option<u8>)>,
     /// What the latest sequence header says about walking over frames.
@@ -62,6 +62,11 @@ struct Key {
 }
 
 impl Tracks {
+    /// Something was lost of a direction: what spans it is not known.
+    pub(super) const fn lost(&mut self, direction: Direction) {
+        self.broken[direction.index()] = self.broken[direction.index()].wrapping_add(1);
+    }
+
     /// Counts a message that is audio, video or data. The first frame of audio that describes itself, and each that
     /// says something else, gets a configuration.
     #[inline]
@@ -78,54 +83,38 @@ impl Tracks {
         match body {
             Body::Audio(audio) if audio.tracks.is_empty() => {
                 self.frame.marks = Marks::default();
-                if let Some(counter) = self.find(key(Media::Audio), raw, limits) {
-                    let marks = pace::audio(audio, &counter.track, raw);
-                    counter.message(raw.timestamp, u64::from(raw.length));
-                    if let Some(codec) = own_description(audio.codec, audio.packet_type) {
-                        let data = data(raw, raw.length as usize - audio.data_length);
-                        audio.config = counter.describe(codec, audio.channels, data);
+                if self.find(key(Media::Audio), raw, limits) {
+                    let data = (raw.length as usize - audio.data_length, raw.length);
+                    let described = self.audio(audio, direction, data, raw, at, Marks::default());
+                    if described.is_some() {
+                        audio.config = described;
                     }
-                    counter.audio(audio);
-                    let frame = counter.pace.frame(raw, raw.length, marks, at);
-                    self.framed(frame, direction, raw);
                 }
             }
             Body::Video(video) if video.tracks.is_empty() => {
                 self.frame.marks = Marks::default();
-                if let Some(counter) = self.find(key(Media::Video), raw, limits) {
-                    let marks = pace::video(video, &counter.track, raw);
-                    counter.message(raw.timestamp, u64::from(raw.length));
-                    counter.video(video, raw, raw.length as usize - video.data_length);
-                    let mut frame = counter.pace.frame(raw, raw.length, marks, at);
-                    counter.pace.composed(&mut frame, video.composition_time);
-                    self.framed(frame, direction, raw);
+                if self.find(key(Media::Video), raw, limits) {
+                    let data = (raw.length as usize - video.data_length, raw.length);
+                    self.video(video, direction, data, raw, at, Marks::default());
                 }
             }
             Body::Audio(audio) => {
                 self.frames.clear();
                 for inner in &mut audio.tracks {
-                    let key = Key { track: inner.track, ..key(Media::Audio) };
-                    if let Some(counter) = self.find(key, raw, limits) {
+                    if self.find(Key { track: inner.track, ..key(Media::Audio) }, raw, limits) {
                         let parts = Audio {
                             codec: inner.codec,
                             packet_type: audio.packet_type,
+                            config: inner.config.clone(),
                             data_length: inner.data_length,
                             ..Audio::EMPTY
                         };
-                        let marks = pace::audio(&parts, &counter.track, raw) | Marks::MULTITRACK;
-                        counter.message(raw.timestamp, inner.data_length as u64);
-                        if let Some(codec) = own_description(inner.codec, audio.packet_type) {
-                            inner.config =
-                                counter.describe(codec, None, data(raw, inner.data_offset));
+                        let data = (inner.data_offset, inner.data_length as u32);
+                        let described =
+                            self.audio(&parts, direction, data, raw, at, Marks::MULTITRACK);
+                        if described.is_some() {
+                            inner.config = described;
                         }
-                        counter.audio(&Audio {
-                            codec: inner.codec,
-                            packet_type: audio.packet_type,
-                            config: inner.config.clone(),
-                            ..Audio::default()
-                        });
-                        let frame = counter.pace.frame(raw, inner.data_length as u32, marks, at);
-                        self.framed(frame, direction, raw);
                         self.frames.push(self.frame);
                     }
                 }
@@ -133,9 +122,8 @@ impl Tracks {
             Body::Video(video) => {
                 self.frames.clear();
                 for inner in &video.tracks {
-                    let key = Key { track: inner.track, ..key(Media::Video) };
-                    if let Some(counter) = self.find(key, raw, limits) {
-                        let inner_video = Video {
+                    if self.find(Key { track: inner.track, ..key(Media::Video) }, raw, limits) {
+                        let parts = Video {
                             codec: inner.codec,
                             packet_type: video.packet_type,
                             frame_type: video.frame_type,
@@ -144,31 +132,84 @@ impl Tracks {
                             data_length: inner.data_length,
                             ..Video::default()
                         };
-                        let marks =
-                            pace::video(&inner_video, &counter.track, raw) | Marks::MULTITRACK;
-                        counter.message(raw.timestamp, inner.data_length as u64);
-                        counter.video(&inner_video, raw, inner.data_offset);
-                        let mut frame =
-                            counter.pace.frame(raw, inner.data_length as u32, marks, at);
-                        counter.pace.composed(&mut frame, inner.composition_time);
-                        self.framed(frame, direction, raw);
+                        let data = (inner.data_offset, inner.data_length as u32);
+                        self.video(&parts, direction, data, raw, at, Marks::MULTITRACK);
                         self.frames.push(self.frame);
                     }
                 }
             }
             Body::Data(data) => {
-                if let Some(counter) = self.find(key(Media::Data), raw, limits) {
-                    counter.message(raw.timestamp, u64::from(raw.length));
+                let key = key(Media::Data);
+                if self.find(key, raw, limits) {
+                    if let Some(counter) = self.counters.get_mut(self.last) {
+                        counter.message(raw.timestamp, u64::from(raw.length));
+                    }
+                    self.metadata(key, data, limits);
                 }
-                self.metadata(key(Media::Data), data);
             }
             _ => {}
         }
     }
 
-    /// The latest frame is this, of the track that was found last.
+    /// Counts audio of the track that was found last. `data`: where its data begins in the payload, and the bytes that
+    /// count. Gives what a frame says of itself that is not what the one before said.
     #[inline]
-    fn framed(&mut self, mut frame: Frame, direction: Direction, raw: &chunk::Message<'_>) {
+    fn audio(
+        &mut self,
+        audio: &Audio,
+        direction: Direction,
+        data: (usize, u32),
+        raw: &chunk::Message<'_>,
+        at: Option<i64>,
+        of: Marks,
+    ) -> Option<Box<AudioConfig>> {
+        let (offset, length) = data;
+        let broken = self.broken[direction.index()];
+        let counter = self.counters.get_mut(self.last)?;
+        let marks = pace::audio(audio, &counter.track, raw) | of;
+        counter.message(raw.timestamp, u64::from(length));
+        let described = match own_description(audio.codec, audio.packet_type) {
+            Some(codec) => counter.describe(codec, audio.channels, from(raw, offset)),
+            None => None,
+        };
+        counter.audio(audio, described.as_deref().or(audio.config.as_deref()), marks);
+        counter.pace.frame(&mut self.frame, raw, length, marks, at, broken);
+        self.framed(direction, raw);
+        described
+    }
+
+    /// The same of video.
+    #[inline]
+    fn video(
+        &mut self,
+        video: &Video,
+        direction: Direction,
+        data: (usize, u32),
+        raw: &chunk::Message<'_>,
+        at: Option<i64>,
+        of: Marks,
+    ) {
+        let (offset, length) = data;
+        let broken = self.broken[direction.index()];
+        let Some(counter) = self.counters.get_mut(self.last) else { return };
+        let marks = pace::video(video, &counter.track, raw) | of;
+        counter.message(raw.timestamp, u64::from(length));
+        counter.video(video, marks);
+        counter.pace.frame(&mut self.frame, raw, length, marks, at, broken);
+        counter.pace.composed(&mut self.frame, video.composition_time);
+        if self.frame.marks.has(Marks::KEY.and(Marks::BACK)) || counter.track.frames == 1 {
+            counter.group(&self.frame);
+            if marks.has(Marks::KEY) {
+                counter.keyframe(video.codec, from(raw, offset));
+            }
+        }
+        self.framed(direction, raw);
+    }
+
+    /// The latest frame is of the track that was found last.
+    #[inline]
+    fn framed(&mut self, direction: Direction, raw: &chunk::Message<'_>) {
+        let frame = &mut self.frame;
         frame.track = self.last;
         let (stream, newest) = &mut self.newest[direction.index()];
         let behind = newest.wrapping_sub(raw.timestamp) as i32;
@@ -183,24 +224,21 @@ impl Tracks {
             }
         }
         if frame.marks.has(Marks::SECOND) {
-            self.second(frame.track);
+            self.second();
         }
-        self.frame = frame;
     }
 
-    /// A second of a track is over: where it is the picture, the sound's distance from it is measured.
+    /// A second of the latest frame's track is over: where it is the picture, the sound's distance from it is measured.
     #[cold]
-    fn second(&mut self, index: usize) {
-        let Some(video) = self.counters.get(index) else { return };
-        if video.track.media != Media::Video {
-            return;
-        }
-        let key = Key { media: Media::Audio, track: 0, ..video.key() };
-        let audio = self.counters.iter().find(|counter| counter.key() == key);
-        let Some(audio) = audio else { return };
-        let sound = (audio.track.frames, audio.pace.coded);
-        if let (Some(video), (frames, Some(sound))) = (self.counters.get_mut(index), sound) {
-            video.sync.measure(frames, sound, video.pace.coded.unwrap_or(sound));
+    fn second(&mut self) {
+        let Some(of) = self.of(&self.frame) else { return };
+        let sounds = self.beside(&of.track, Media::Audio).map(|sound| sound.track.frames);
+        let skew = self.skew(&self.frame);
+        if let (Some(sounds), Some(skew)) = (sounds, skew)
+            && let Some(counter) = self.counters.get_mut(self.last)
+            && counter.track.media == Media::Video
+        {
+            counter.sync.measure(sounds, skew, counter.pace.clock);
         }
     }
 
@@ -214,20 +252,25 @@ impl Tracks {
         self.counters.get(frame.track)
     }
 
-    /// Milliseconds by which the latest video of a frame's message stream is behind the latest audio; negative where it is
-    /// ahead. Of several tracks the first counts.
+    /// Milliseconds by which the video of a frame's message stream is behind its audio: by the latest frames of both, of
+    /// several tracks those of the frame's or the first one. Negative where it is ahead.
     pub(crate) fn skew(&self, frame: &Frame) -> Option<i32> {
-        let of = &self.of(frame)?.track;
-        let latest = |media| {
-            let mut same = self.counters.iter().filter(|counter| {
-                let track = &counter.track;
-                (track.direction, track.message_stream_id, track.media)
-                    == (of.direction, of.message_stream_id, media)
-            });
-            same.find_map(|counter| counter.pace.coded)
+        let this = self.of(frame)?;
+        let latest = |media| match this.track.media == media {
+            true => this.pace.coded,
+            false => self.beside(&this.track, media)?.pace.coded,
         };
-        let (audio, video) = (latest(Media::Audio)?, latest(Media::Video)?);
-        Some(audio.wrapping_sub(video) as i32)
+        Some(latest(Media::Audio)?.wrapping_sub(latest(Media::Video)?) as i32)
+    }
+
+    /// The first track of this kind beside another one, of which a frame has come.
+    fn beside(&self, track: &Track, media: Media) -> Option<&Counter> {
+        self.counters.iter().find(|counter| {
+            counter.track.direction == track.direction
+                && counter.track.message_stream_id == track.message_stream_id
+                && counter.track.media == media
+                && counter.pace.coded.is_some()
+        })
     }
 
     /// What the frames of a message are made of, one for each of its tracks. Sequence headers are learned from.
@@ -252,10 +295,9 @@ impl Tracks {
             let key = Key { direction, message_stream_id, media, track };
             let mut unknown = Context::default();
             // Beyond the limit of tracks nothing is remembered.
-            let context = match self.find(key, raw, limits) {
-                Some(counter) => &mut counter.context,
-                None => &mut unknown,
-            };
+            let found_it = self.find(key, raw, limits);
+            let counter = self.counters.get_mut(self.last).filter(|_| found_it);
+            let context = counter.map_or(&mut unknown, |counter| &mut counter.context);
             let format = codec.and_then(format);
             let data = raw.payload.get(offset..offset + length).unwrap_or_default();
             match (packet, format) {
@@ -271,51 +313,49 @@ impl Tracks {
         found
     }
 
-    /// The counter with this key, made where there is none and the limit allows one more.
+    /// Finds the counter with this key, made where there is none and the limit allows one more: it is the last one then.
     #[inline]
-    fn find(
-        &mut self,
-        key: Key,
-        raw: &chunk::Message<'_>,
-        limits: &Limits,
-    ) -> Option<&mut Counter> {
-        if self.counters.get(self.last).is_none_or(|counter| counter.key() != key) {
-            self.last = match self.counters.iter().position(|counter| counter.key() == key) {
-                Some(index) => index,
-                None if self.counters.len() >= limits.tracks => {
-                    self.crossed = true;
-                    return None;
-                }
-                None => {
-                    self.counters.push(Counter::new(key, raw.timestamp));
-                    self.counters.len() - 1
-                }
-            };
-        }
-        self.counters.get_mut(self.last)
+    fn find(&mut self, key: Key, raw: &chunk::Message<'_>, limits: &Limits) -> bool {
+        self.counters.get(self.last).is_some_and(|counter| counter.key() == key)
+            || self.find_other(key, raw, limits)
     }
 
-    /// What `onMetaData` declares fills in what no configuration record said.
-    fn metadata(&mut self, key: Key, data: &Data) {
+    fn find_other(&mut self, key: Key, raw: &chunk::Message<'_>, limits: &Limits) -> bool {
+        self.last = match self.counters.iter().position(|counter| counter.key() == key) {
+            Some(index) => index,
+            None if self.counters.len() >= limits.tracks => {
+                self.crossed = true;
+                return false;
+            }
+            None => {
+                self.counters.push(Counter::new(key, raw.timestamp));
+                self.counters.len() - 1
+            }
+        };
+        true
+    }
+
+    /// What `onMetaData` declares of the tracks of its message stream.
+    #[cold]
+    fn metadata(&mut self, of: Key, data: &Data, limits: &Limits) {
         let Some(metadata) = data.metadata() else { return };
-        let number = |name| metadata.get(name).and_then(Value::as_number).filter(|n| *n > 0.0);
-        for counter in &mut self.counters {
-            let track = &mut counter.track;
-            if track.direction == key.direction
-                && track.message_stream_id == key.message_stream_id
-                && track.media == Media::Video
-            {
-                counter.size_declared |= track.width.is_none();
-                track.width = track.width.or_else(|| number("width").map(|n| n as u32));
-                track.height = track.height.or_else(|| number("height").map(|n| n as u32));
-                counter.declared_rate = number("framerate").or_else(|| number("videoframerate"));
+        for (media, track, declared) in Declared::all(metadata) {
+            let key = Key { media, track, ..of };
+            if let Some((_, before)) = self.declared.iter_mut().find(|(of, _)| *of == key) {
+                *before = declared.or(*before);
+            } else if declared != Declared::default() && self.declared.len() < limits.tracks {
+                self.declared.push((key, declared));
             }
         }
     }
 
-    /// The finished tracks, in order of appearance.
-    pub(super) fn finish(self) -> Vec<Track> {
-        self.counters.into_iter().map(Counter::finish).collect()
+    /// The tracks as they are now, in order of appearance.
+    pub(super) fn told(&self) -> Vec<Track> {
+        let told = self.counters.iter().map(|counter| {
+            let declared = self.declared.iter().find(|(key, _)| *key == counter.key());
+            counter.told(declared.map_or(Declared::default(), |(_, declared)| *declared))
+        });
+        told.collect()
     }
 }
 
@@ -343,17 +383,21 @@ impl Counter {
                 media_time: 0,
                 keyframes: 0,
                 keyframe_interval: None,
+                measured: Measured::default(),
             },
             pace: Pace::default(),
             sync: Sync::default(),
-            declared_rate: None,
-            size_declared: false,
+            groups: Groups::default(),
             nal_length_size: None,
-            keyframe_at: None,
-            intervals: (0.0, 0),
             described: None,
             context: Context::default(),
         }
+    }
+
+    /// Milliseconds since the latest key frame, or else since the first frame, and which of both. `None` where something
+    /// is lost since, or the time has stepped back.
+    pub(crate) fn open_group(&self) -> Option<(u32, bool)> {
+        self.groups.open(self.pace.coded?, self.pace.breaks)
     }
 
     const fn key(&self) -> Key {
@@ -379,19 +423,17 @@ impl Counter {
     }
 
     #[inline]
-    fn audio(&mut self, audio: &Audio) {
+    fn audio(&mut self, audio: &Audio, config: Option<&AudioConfig>, marks: Marks) {
         let track = &mut self.track;
-        if let Some(codec) = audio.codec {
-            track.codec = Some(Codec::Audio(codec));
-        }
-        if matches!(audio.packet_type, Some(AudioPacketType::CodedFrames | AudioPacketType::Raw)) {
-            track.frames += 1;
+        track.frames += u64::from(marks.has(Marks::CODED));
+        if marks.has(Marks::CODEC) {
+            track.codec = audio.codec.map(Codec::Audio);
         }
         if track.sample_rate.is_none() && audio.packet_type == Some(AudioPacketType::Raw) {
             track.sample_rate = audio.sample_rate;
             track.channels = audio.channels;
         }
-        if let Some(config) = audio.config.as_deref() {
+        if let Some(config) = config {
             let AudioConfig { profile, sample_rate, channels, .. } = *config;
             track.profile = profile;
             track.sample_rate = sample_rate;
@@ -423,28 +465,33 @@ impl Counter {
         Some(Box::new(config))
     }
 
-    /// Counts a video message whose data begins at `offset`.
     #[inline]
-    fn video(&mut self, video: &Video, raw: &chunk::Message<'_>, offset: usize) {
+    fn video(&mut self, video: &Video, marks: Marks) {
         let track = &mut self.track;
-        // A command frame carries no picture, and its codec means nothing.
-        if let Some(codec) = video.codec.filter(|_| video.command.is_none()) {
-            track.codec = Some(Codec::Video(codec));
-        }
-        let coded = video.packet_type.is_some_and(is_coded);
-        if coded && video.frame_type != Some(FrameType::Command) {
-            track.frames += 1;
-            if video.frame_type == Some(FrameType::Key) {
-                self.keyframe(video.codec, data(raw, offset));
-            }
+        track.frames += u64::from(marks.has(Marks::CODED));
+        // A command frame carries no picture, and its codec means nothing: it is not marked.
+        if marks.has(Marks::CODEC) {
+            track.codec = video.codec.map(Codec::Video);
         }
         if let Some(config) = video.config.as_deref() {
             let VideoConfig { profile, level, width, height, frame_rate, .. } = *config;
             self.nal_length_size = config.nal_length_size;
-            let track = &mut self.track;
             (track.profile, track.level, track.frame_rate) = (profile, level, frame_rate);
             (track.width, track.height) = (width.or(track.width), height.or(track.height));
-            self.size_declared &= width.is_none();
+        }
+    }
+
+    /// A key frame, the first frame, or one with which the time steps back.
+    #[cold]
+    fn group(&mut self, frame: &Frame) {
+        let Frame { marks, timestamp, .. } = *frame;
+        let (back, breaks) = (marks.has(Marks::BACK), self.pace.breaks);
+        if marks.has(Marks::KEY) {
+            self.groups.key(timestamp, self.track.frames, breaks, back);
+        } else if back {
+            self.groups.stepped();
+        } else if marks.has(Marks::CODED) {
+            self.groups.first(timestamp, breaks);
         }
     }
 
@@ -454,7 +501,7 @@ impl Counter {
         if matches!(codec, Some(VideoCodec::Hevc | VideoCodec::Vvc)) {
             self.pace.leading = pace::LEADING;
         }
-        if self.track.width.is_none() || self.size_declared {
+        if self.track.width.is_none() {
             let (picture, _) = match codec {
                 Some(VideoCodec::Vp8) => picture::vp8(frame),
                 Some(VideoCodec::Vp9) => picture::vp9(frame),
@@ -466,41 +513,34 @@ impl Counter {
                 Some(VideoCodec::Vp6Alpha) => picture::vp6(frame, true),
                 _ => Default::default(),
             };
-            if picture.width.is_some() {
-                self.size_declared = false;
-                (self.track.width, self.track.height) = (picture.width, picture.height);
-            }
-        }
-        let now = self.track.media_time;
-        if let Some(before) = self.keyframe_at.replace(now) {
-            let seconds = (now - before) as f64 / 1000.0;
-            self.intervals.0 += seconds;
-            self.intervals.1 += 1;
-            let mean = self.intervals.0 / self.intervals.1 as f64;
-            let (min, max) =
-                self.track.keyframe_interval.map_or((seconds, seconds), |i| (i.min, i.max));
-            self.track.keyframe_interval =
-                Some(Interval { min: min.min(seconds), mean, max: max.max(seconds) });
+            (self.track.width, self.track.height) = (picture.width, picture.height);
         }
     }
 
-    fn finish(self) -> Track {
-        let mut track = self.track;
-        if track.media == Media::Video
-            && track.frame_rate.is_none()
-            && track.frames > 1
-            && track.media_time > 0
-        {
-            let rate = (track.frames - 1) as f64 * 1000.0 / track.media_time as f64;
-            // Less is a step of the timestamps and no rate.
-            track.frame_rate = Some(rate).filter(|rate| *rate >= 0.01);
+    /// The track as it is now, with what metadata declares of it.
+    fn told(&self, declared: Declared) -> Track {
+        let mut track = self.track.clone();
+        let measured = &mut track.measured;
+        self.pace.tell(measured);
+        measured.bitstream_frame_rate = track.frame_rate;
+        measured.metadata_frame_rate = declared.frame_rate;
+        measured.metadata_bitrate = declared.bitrate;
+        if track.media == Media::Video {
+            measured.frame_rate = self.pace.frame_rate(track.frames);
+            measured.keyframe_interval = self.groups.frames();
+            measured.av_skew = self.sync.spread;
+            measured.av_drift = self.sync.per_minute();
+            track.keyframe_interval = self.groups.interval();
+            track.frame_rate = track.frame_rate.or(measured.frame_rate);
+            track.width = track.width.or(declared.width);
+            track.height = track.height.or(declared.height);
         }
         track
     }
 }
 
 /// The kept bytes of a message from `offset` on.
-fn data<'a>(raw: &chunk::Message<'a>, offset: usize) -> &'a [u8] {
+fn from<'a>(raw: &chunk::Message<'a>, offset: usize) -> &'a [u8] {
     raw.payload.get(offset..).unwrap_or_default()
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         .profile(|| profile(Key::AudioRequired, Wanted::Flag(true))),
         fault("profile.b-frames", |t| {
             t.publishing().video(0, Frame::Key).video_at(40, Frame::Inter, 80);
-            t.video_at(80, Frame::Inter, 40).done();
+            t.video_at(80, Frame::Inter, 0).done();
         })
         .profile(|| profile(Key::VideoBFrames, Wanted::Flag(false))),
         fault("profile.interlaced", |t| {

@@ -6,9 +6,9 @@ use rtmpctl::Limits;
 use rtmpctl::inspect::rules::Confidence;
 use rtmpctl::inspect::{
     CloseKind, Closed, ClosedBy, Codec, Dropped, Event, Field, Finding, Gap, GapCause, Handshake,
-    HandshakeFields, Interval, Listed, Media, MessageRecord, Opened, Outcome, Place, Reached,
-    Record, Rewritten, Severity, SideEnd, Sides, Split, Step, Summary, Timeline, Track, Transport,
-    Upstream, Verdict,
+    HandshakeFields, Interval, Listed, Measured, Media, MessageRecord, Opened, Outcome, Place,
+    Reached, Record, Rewritten, Severity, SideEnd, Sides, Split, Spread, Step, Summary, Timeline,
+    Track, Transport, Upstream, Verdict,
 };
 use rtmpctl::output::json::Writer;
 use rtmpctl::output::payload::{Form, Shown};
@@ -1155,6 +1155,26 @@ fn summaries(lines: &mut Lines) {
         media_time: 300,
         keyframes: 3,
         keyframe_interval: Some(Interval { min: 1.0, mean: 2.5, max: 4.0 }),
+        measured: Measured {
+            bitstream_frame_rate: Some(29.97),
+            metadata_frame_rate: Some(30.0),
+            frame_rate: Some(29.968),
+            metadata_bitrate: Some(2_500_000.0),
+            peak_bitrate: Some(3_141_592.6),
+            keyframe_interval: Some(Interval { min: 30.0, mean: 75.5, max: 120.0 }),
+            b_frames: Some(2),
+            composition_time: Some((-33, 100)),
+            av_skew: Some(Spread { min: -40, max: 23, last: -7 }),
+            av_drift: Some(-0.25),
+            ahead: Some(Spread { min: -900, max: 5, last: -900 }),
+            clock_drift: Some(-12.5),
+            jitter: Some((1.25, 40.0)),
+            largest_gap: Some(501),
+            longest_silence: Some(1_500_000_000),
+            gaps: 1,
+            steps_back: 2,
+            unknown_time: 10,
+        },
     };
     let least = Track {
         direction: Direction::ServerToClient,
@@ -1168,6 +1188,7 @@ fn summaries(lines: &mut Lines) {
         level: None,
         media_time: 0,
         keyframe_interval: None,
+        measured: Measured::default(),
         ..full.clone()
     };
     let mut tracks = vec![full.clone()];

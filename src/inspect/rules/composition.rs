@@ -182,15 +182,15 @@ impl Judge for Order {
             .sure(sure);
         }
         let track = self.tracks.of(frame);
-        let (back, slices, varies) = (track.back, track.slices, counter.pace.varies);
-        if (back > 0 || slices > 0 || varies) && !std::mem::replace(&mut track.b_frames, true) {
+        let (back, slices, run) = (track.back, track.slices, counter.pace.order.longest);
+        if (back > 0 || slices > 0 || run > 0) && !std::mem::replace(&mut track.b_frames, true) {
             seen.report(&B_FRAMES, || {
                 let what = if slices > 0 {
                     "slices of type B"
                 } else if back > 0 {
                     "pictures that are shown before one ahead of them"
                 } else {
-                    "composition times that differ"
+                    "composition times that show a frame before one ahead of it"
                 };
                 format!("{name} has B-frames: {what}")
             });

@@ -172,34 +172,22 @@ pub(super) struct Drift {
 
 #[derive(Debug, Default)]
 struct Clock {
-    /// Media time minus clock at the first second, and when that was; milliseconds.
-    base: Option<(i64, i64)>,
-    /// The same at the last look.
-    last: i64,
     /// Seconds in a row that were too far off.
     over: u8,
 }
 
-/// Milliseconds of media time minus those of the clock, and the latter, since the first frame.
-fn offset(counter: &Counter) -> Option<(i64, i64)> {
-    let wall = (counter.pace.latest_at? - counter.pace.first_at?) / 1_000_000;
-    Some((counter.pace.clock - wall, wall))
-}
-
 impl Drift {
     fn against_clock(&mut self, seen: &mut Seen<'_>, frame: &Frame, counter: &Counter) {
-        let Some((now, wall)) = offset(counter) else { return };
-        let track = self.tracks.of(frame);
-        track.last = now;
-        let (base, since) = *track.base.get_or_insert((now, wall));
-        let drift = now - base;
-        let took = (wall - since).unsigned_abs();
+        let Some((drift, took)) = counter.pace.against.drift() else { return };
+        let ahead = counter.pace.ahead().is_some_and(|(ahead, _)| ahead > 0);
+        let took = took.unsigned_abs();
         let off = drift.unsigned_abs();
+        let track = self.tracks.of(frame);
         let too_far = off > CLOCK_MOST || took >= CLOCK_LONG && off * 10 > took;
         track.over = if too_far { track.over.saturating_add(1) } else { 0 };
         let published = is_published(seen);
         // A player is served ahead of time, and misses nothing until that is used up.
-        if track.over < IN_A_ROW || !published && (drift > 0 || now > 0) {
+        if track.over < IN_A_ROW || !published && (drift > 0 || ahead) {
             return;
         }
         let Some(way) = seen.direction.map(Direction::index) else { return };
@@ -207,8 +195,8 @@ impl Drift {
             return;
         }
         let name = name_of(seen, frame);
-        let (off, took, media) =
-            (off as f64 / 1000.0, took as f64 / 1000.0, (wall - since + drift) as f64 / 1000.0);
+        let media = (took as i64 + drift) as f64 / 1000.0;
+        let (off, took) = (off as f64 / 1000.0, took as f64 / 1000.0);
         seen.report(&CLOCK_DRIFT, || {
             let (than, what) = if drift > 0 {
                 ("ahead of", "it comes faster than it plays")
@@ -242,22 +230,6 @@ impl Drift {
 
 impl Judge for Drift {
     const RULES: &'static [Rule] = &[AV_DRIFT, CLOCK_DRIFT];
-
-    fn media(&mut self, seen: &mut Seen<'_>, frame: &Frame, _: &MessageRecord<'_>) {
-        if !frame.marks.has(Marks::BACK.and(Marks::LEAP)) {
-            return;
-        }
-        // A step of the time is none of the clock, and a finding of its own.
-        let Some((now, _)) = seen.tracks.of(frame).and_then(offset) else { return };
-        let track = self.tracks.of(frame);
-        let step = now - track.last;
-        if let Some((base, _)) = &mut track.base
-            && step.unsigned_abs() > 500
-        {
-            *base += step;
-            track.last = now;
-        }
-    }
 
     fn second(&mut self, seen: &mut Seen<'_>, frame: &Frame) {
         let tracks = seen.tracks;

@@ -4,8 +4,9 @@ use super::judge::{Judge, Report, Seen};
 use super::per_track::{PerTrack, content, name_of};
 use super::units::{Leading, Unit, first_picture, format_of, is_cra, is_idr};
 use super::{Confidence, Rule, Severity};
+use crate::inspect::groups::Groups;
 use crate::inspect::pace::{Frame, Marks};
-use crate::inspect::{Closed, MessageRecord};
+use crate::inspect::{Closed, Media, MessageRecord};
 use crate::proto::bitstream::Format;
 
 const LONG: Rule = Rule {
@@ -59,36 +60,19 @@ pub(super) struct Intervals {
 
 #[derive(Debug, Default)]
 struct Gop {
-    /// The time of the first frame or the latest key frame, milliseconds.
-    since: Option<u32>,
-    /// Whether that was a key frame.
-    key: bool,
     /// Whether the interval that goes on was said to be too long.
     said: bool,
-    /// The shortest and longest interval, their sum, milliseconds, and their number.
-    spread: Option<(u32, u32)>,
-    sum: u64,
-    count: u32,
     irregular: bool,
     open: bool,
     /// The time of the latest key frame, where it is a CRA picture and what leads it has not been seen.
     cra: Option<u32>,
 }
 
-impl Gop {
-    fn interval(&mut self, length: u32) {
-        let (shortest, longest) = self.spread.unwrap_or((length, length));
-        self.spread = Some((shortest.min(length), longest.max(length)));
-        self.sum += u64::from(length);
-        self.count = self.count.saturating_add(1);
-    }
-
-    /// The shortest, the longest and the mean, where they are uneven.
-    fn uneven(&self) -> Option<(u32, u32, f64)> {
-        let (shortest, longest) = self.spread.filter(|_| self.count >= INTERVALS)?;
-        let mean = self.sum as f64 / f64::from(self.count);
-        (f64::from(longest - shortest) > mean / 4.0).then_some((shortest, longest, mean))
-    }
+/// The shortest, the longest and the mean, where they are uneven.
+fn uneven(groups: &Groups) -> Option<(u32, u32, f64)> {
+    let (shortest, longest) = groups.spread;
+    let mean = groups.mean().filter(|_| groups.count >= INTERVALS)?;
+    (f64::from(longest - shortest) > mean / 4.0).then_some((shortest, longest, mean))
 }
 
 fn seconds(milliseconds: u32) -> f64 {
@@ -149,33 +133,22 @@ impl Judge for Intervals {
         if !video || !frame.marks.has(Marks::CODED) {
             return;
         }
-        let track = self.tracks.of(frame);
-        // Between a step of the time and the next key frame no interval is known.
-        let stepped = frame.marks.has(Marks::BACK.and(Marks::DAMAGED));
-        if stepped && !frame.marks.has(Marks::KEY) {
-            track.since = None;
-            return;
-        }
         if !frame.marks.has(Marks::KEY) {
-            let cra = track.cra.filter(|_| frame.marks.has(Marks::BEHIND_KEY));
-            if track.since.is_none() && frame.marks.has(Marks::EARLY) {
-                track.since = Some(frame.timestamp);
-            }
-            if let Some(time) = cra {
+            if frame.marks.has(Marks::BEHIND_KEY)
+                && let Some(time) = self.tracks.of(frame).cra
+            {
                 self.behind(seen, frame, message, time);
             }
             return;
         }
-        let before = track.since.replace(frame.timestamp).filter(|_| !stepped);
-        let was_key = std::mem::replace(&mut track.key, true);
-        let said = std::mem::replace(&mut track.said, false);
+        let tracks = seen.tracks;
+        let Some(counter) = tracks.of(frame) else { return };
         let name = name_of(seen, frame);
-        if let Some(before) = before.filter(|_| was_key) {
-            let length = frame.timestamp.wrapping_sub(before);
+        let track = self.tracks.of(frame);
+        let said = std::mem::replace(&mut track.said, false);
+        if let Some(length) = counter.groups.ended {
             let most = seen.settings.thresholds.longest_gop;
-            let track = self.tracks.of(frame);
-            track.interval(length);
-            let uneven = track.uneven().filter(|_| !track.irregular);
+            let uneven = uneven(&counter.groups).filter(|_| !track.irregular);
             if length > most && !said {
                 seen.report(&LONG, || {
                     format!(
@@ -186,9 +159,8 @@ impl Judge for Intervals {
                 });
             }
             if let Some((shortest, longest, mean)) = uneven {
-                let track = self.tracks.of(frame);
                 track.irregular = true;
-                let count = track.count;
+                let count = counter.groups.count;
                 seen.report(&IRREGULAR, || {
                     format!(
                         "key frames of {name} come every {:.2} to {:.2} s, {:.2} s in the mean of {count} intervals",
@@ -228,11 +200,15 @@ impl Judge for Intervals {
         if frame.marks.has(Marks::KEY) {
             return;
         }
-        let Some(track) = self.tracks.all().get(frame.track) else { return };
-        let Some(since) = track.since.filter(|_| !track.said) else { return };
-        let (length, key) = (frame.timestamp.wrapping_sub(since), track.key);
-        // What steps back is no interval. What is only a little too long is said when it is over, with its length.
-        if length > most.saturating_mul(3) && length < 1 << 31 {
+        let tracks = seen.tracks;
+        let Some(counter) = tracks.of(frame).filter(|of| of.track.media == Media::Video) else {
+            return;
+        };
+        let said = self.tracks.all().get(frame.track).is_some_and(|track| track.said);
+        // What is only a little too long is said when it is over, with its length.
+        if let Some((length, key)) = counter.open_group().filter(|_| !said)
+            && length > most.saturating_mul(3)
+        {
             self.tracks.of(frame).said = true;
             let name = name_of(seen, frame);
             goes_on(seen, &name, length, key);
@@ -241,13 +217,14 @@ impl Judge for Intervals {
 
     fn closed(&mut self, seen: &mut Seen<'_>, _: Closed) {
         let tracks = seen.tracks;
-        for (track, counter) in self.tracks.all().iter().zip(tracks.all()) {
-            let ended = counter.pace.coded.zip(track.since.filter(|_| !track.said));
-            let length = ended.map_or(0, |(now, since)| now.wrapping_sub(since));
-            if length > seen.settings.thresholds.longest_gop && length < 1 << 31 {
+        for (index, counter) in tracks.all().iter().enumerate() {
+            let said = self.tracks.all().get(index).is_some_and(|track| track.said);
+            if let Some((length, key)) = counter.open_group().filter(|_| !said)
+                && length > seen.settings.thresholds.longest_gop
+            {
                 let direction = Some(counter.track.direction);
                 let media = counter.track.media.as_str();
-                goes_on(seen, media, length, track.key).about(None).at(direction, None);
+                goes_on(seen, media, length, key).about(None).at(direction, None);
             }
         }
     }

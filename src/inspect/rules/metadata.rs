@@ -225,7 +225,6 @@ fn differences(declared: &Declared, counter: &Counter, multitrack: bool) -> Vec<
             for (name, says, is) in sizes {
                 // Where metadata was all that told the size, there is nothing to compare it with.
                 if let (Some(says), Some(is)) = (says.filter(|n| *n > 0.0), is)
-                    && !counter.size_declared
                     && says != f64::from(is)
                 {
                     differ(name, says, f64::from(is));

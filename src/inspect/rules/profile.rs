@@ -179,10 +179,6 @@ pub(super) struct Profiled {
 /// What is measured of one track.
 #[derive(Debug, Default, Clone, Copy)]
 struct Measured {
-    /// Media time of the latest key frame, milliseconds since the track's first frame.
-    key: Option<i64>,
-    /// Distances of key frames: their sum and number.
-    distances: (i64, u32),
     /// Frames, bytes and milliseconds of media of the seconds since the last probe.
     frames: u64,
     bytes: u64,
@@ -254,7 +250,7 @@ impl Judge for Profiled {
         if frame.marks.has(Marks::CONFIG.and(Marks::KEY)) {
             self.resolution(seen, profile, frame, counter);
         }
-        if frame.marks.has(Marks::CTS_FIRST)
+        if frame.marks.has(Marks::REORDERED)
             && let Some((false, limit)) = profile.flag(Key::VideoBFrames)
             && self.of(frame).first(Said::BFrames)
         {
@@ -298,9 +294,9 @@ impl Judge for Profiled {
         // Key frames that do not come at all are not told by the next one.
         if counter.track.media == Media::Video
             && let Some((most, limit)) = profile.number(Key::VideoMaxGop)
-            && let Some(key) = self.of(frame).key
+            && let Some((distance, true)) = counter.open_group()
         {
-            let distance = counter.pace.clock - key;
+            let distance = i64::from(distance);
             if distance > (most as i64).saturating_mul(3) + SOON && self.of(frame).first(Said::Gop)
             {
                 no_key(seen, profile, distance, limit);
@@ -317,16 +313,15 @@ impl Judge for Profiled {
             }
             let Some(measured) = self.tracks.get_mut(index) else { continue };
             if let Some((most, limit)) = profile.number(Key::VideoMaxGop)
-                && let Some(key) = measured.key
+                && let Some((distance, true)) = counter.open_group()
             {
-                let distance = counter.pace.clock - key;
+                let distance = i64::from(distance);
                 if distance > most as i64 + GOP_SLACK && measured.first(Said::Gop) {
                     no_key(seen, profile, distance, limit);
                 }
             }
-            let (sum, count) = measured.distances;
-            if count >= 2 {
-                self.short(seen, profile, index, sum, count);
+            if counter.groups.count >= 2 {
+                self.short(seen, profile, index, counter);
             }
             if self.tracks.get(index).is_some_and(|m| m.covered >= LEAST && m.rate.is_none()) {
                 self.probe(seen, profile, index, counter);
@@ -513,23 +508,16 @@ impl Profiled {
 
     /// A key frame came.
     fn key(&mut self, seen: &mut Seen<'_>, profile: &Profile, frame: &Frame, counter: &Counter) {
-        let measured = self.of(frame);
-        let Some(before) = measured.key.replace(counter.pace.clock) else { return };
-        let distance = counter.pace.clock - before;
-        if distance <= 0 {
-            return;
-        }
-        measured.distances.0 += distance;
-        measured.distances.1 = measured.distances.1.saturating_add(1);
-        let (sum, count) = measured.distances;
+        let Some(distance) = counter.groups.ended.map(i64::from) else { return };
         if let Some((most, limit)) = profile.number(Key::VideoMaxGop)
             && distance > most as i64 + GOP_SLACK
         {
-            measured.first(Said::Gop);
+            self.of(frame).first(Said::Gop);
             let (name, seconds) = (&profile.name, distance as f64 / 1000.0);
             let set = to_set(profile, 2.0);
-            let measured = (counter.track.frames as f64 - 1.0) * 1000.0 / counter.pace.clock as f64;
-            let frames = counter.track.frame_rate.unwrap_or(measured).clamp(1.0, 1000.0) * set;
+            let measured = counter.pace.frame_rate(counter.track.frames);
+            let rate = counter.track.frame_rate.or(measured).unwrap_or(30.0);
+            let frames = rate.clamp(1.0, 1000.0) * set;
             seen.report_as(&GOP, limit.severity(GOP.severity), || {
                 format!(
                     "Keyframe every {seconds:.1} s: {name} wants {limit} or less. In OBS: Output, Keyframe Interval, {set} s."
@@ -542,21 +530,14 @@ impl Profiled {
             ));
         }
         // Scene changes bring some closer together: the mean of many counts.
-        if count >= 10 {
-            self.short(seen, profile, frame.track, sum, count);
+        if counter.groups.count >= 10 {
+            self.short(seen, profile, frame.track, counter);
         }
     }
 
     /// Whether key frames come too often.
-    fn short(
-        &mut self,
-        seen: &mut Seen<'_>,
-        profile: &Profile,
-        track: usize,
-        sum: i64,
-        count: u32,
-    ) {
-        let mean = sum as f64 / f64::from(count.max(1));
+    fn short(&mut self, seen: &mut Seen<'_>, profile: &Profile, track: usize, counter: &Counter) {
+        let Some(mean) = counter.groups.mean() else { return };
         if let Some((least, limit)) = profile.number(Key::VideoMinGop)
             && mean + (GOP_SLACK as f64) < least as f64
             && self.at(track).first(Said::Short)

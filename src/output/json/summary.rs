@@ -2,7 +2,9 @@
 
 use super::line::Line;
 use super::media::{write_audio_codec, write_video_codec};
-use crate::inspect::{Codec, Sides, Split, Summary, Track, Verdict};
+use crate::inspect::{
+    Codec, Interval, Measured, Media, Sides, Split, Spread, Summary, Track, Verdict,
+};
 use crate::proto::Direction;
 use crate::proto::message::Kind;
 
@@ -214,18 +216,76 @@ pub(super) fn write_track(line: &mut Line<'_>, track: &Track) {
     line.real("bitrate", track.bitrate().map(f64::round));
     line.number("first_timestamp", u64::from(track.first_timestamp));
     line.number("last_timestamp", u64::from(track.last_timestamp));
-    if track.media == crate::inspect::Media::Video {
+    line.real("duration", Some(track.media_time as f64 / 1000.0));
+    if track.media != Media::Data {
+        line.number("frames", track.frames);
+    }
+    if track.media == Media::Video {
         line.number("keyframes", track.keyframes);
-        if let Some(interval) = track.keyframe_interval {
-            line.key("keyframe_interval");
-            line.open();
-            line.real("min", Some(thousandths(interval.min)));
-            line.real("mean", Some(thousandths(interval.mean)));
-            line.real("max", Some(thousandths(interval.max)));
-            line.shut();
-        }
+        write_interval(line, "keyframe_interval", track.keyframe_interval);
+    }
+    if track.media != Media::Data {
+        write_measured(line, &track.measured);
     }
     line.close();
+}
+
+fn write_measured(line: &mut Line<'_>, measured: &Measured) {
+    line.real("bitstream_frame_rate", measured.bitstream_frame_rate.map(thousandths));
+    line.real("metadata_frame_rate", measured.metadata_frame_rate.map(thousandths));
+    line.real("measured_frame_rate", measured.frame_rate.map(thousandths));
+    line.real("metadata_bitrate", measured.metadata_bitrate.map(f64::round));
+    line.real("peak_bitrate", measured.peak_bitrate.map(f64::round));
+    write_interval(line, "keyframe_interval_frames", measured.keyframe_interval);
+    line.maybe("b_frames", measured.b_frames);
+    if let Some((min, max)) = measured.composition_time {
+        line.key("composition_time");
+        line.open();
+        line.signed("min", min.into());
+        line.signed("max", max.into());
+        line.shut();
+    }
+    write_spread(line, "av_skew", measured.av_skew);
+    line.real("av_drift", measured.av_drift.map(thousandths));
+    write_spread(line, "ahead", measured.ahead);
+    line.real("clock_drift", measured.clock_drift.map(thousandths));
+    if let Some((mean, max)) = measured.jitter {
+        line.key("jitter");
+        line.open();
+        line.real("mean", Some(thousandths(mean)));
+        line.real("max", Some(thousandths(max)));
+        line.shut();
+    }
+    line.maybe("largest_gap", measured.largest_gap);
+    if let Some(silence) = measured.longest_silence {
+        line.key("longest_silence");
+        line.seconds(silence);
+    }
+    line.number("gaps", measured.gaps.into());
+    line.number("steps_back", measured.steps_back.into());
+}
+
+fn write_interval(line: &mut Line<'_>, name: &str, interval: Option<Interval>) {
+    if let Some(interval) = interval {
+        line.key(name);
+        line.open();
+        line.real("min", Some(thousandths(interval.min)));
+        line.real("mean", Some(thousandths(interval.mean)));
+        line.real("max", Some(thousandths(interval.max)));
+        line.shut();
+    }
+}
+
+/// Milliseconds.
+fn write_spread(line: &mut Line<'_>, name: &str, spread: Option<Spread>) {
+    if let Some(spread) = spread {
+        line.key(name);
+        line.open();
+        line.signed("min", spread.min);
+        line.signed("max", spread.max);
+        line.signed("last", spread.last);
+        line.shut();
+    }
 }
 
 fn thousandths(number: f64) -> f64 {

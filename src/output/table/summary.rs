@@ -233,13 +233,8 @@ fn push_tracks(out: &mut Vec<u8>, tracks: &[Track], style: Style) {
         "key frames",
     ]);
     for track in tracks {
-        let mut name =
-            format!("{} {} {}", track.direction, track.media.as_str(), track.message_stream_id);
-        if track.track > 0 {
-            let _ = write!(name, ".{}", track.track);
-        }
         table.add_row([
-            name,
+            name_of(track),
             match track.codec {
                 Some(Codec::Audio(codec)) => codec.to_string(),
                 Some(Codec::Video(codec)) => codec.to_string(),
@@ -254,6 +249,97 @@ fn push_tracks(out: &mut Vec<u8>, tracks: &[Track], style: Style) {
         ]);
     }
     finish(out, &table);
+    let mut table = self::table(style);
+    for track in tracks {
+        let text = measured(track);
+        if !text.is_empty() {
+            table.add_row([name_of(track), text]);
+        }
+    }
+    finish(out, &table);
+}
+
+/// `c2s video 1`, with the track's number where that is not 0.
+fn name_of(track: &Track) -> String {
+    let mut name =
+        format!("{} {} {}", track.direction, track.media.as_str(), track.message_stream_id);
+    if track.track > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(name, ".{}", track.track);
+    }
+    name
+}
+
+/// What was declared and measured of a track's frames, in words.
+fn measured(track: &Track) -> String {
+    let measured = &track.measured;
+    let mut parts = Vec::new();
+    if let Some(rate) = measured.frame_rate {
+        let mut text = format!("{} fps measured", words::rounded(rate));
+        let declared = [
+            (measured.bitstream_frame_rate, "bitstream"),
+            (measured.metadata_frame_rate, "metadata"),
+        ];
+        for (rate, by) in declared {
+            if let Some(rate) = rate {
+                let _ = write!(text, ", {} in {by}", words::rounded(rate));
+            }
+        }
+        parts.push(text);
+    }
+    let rates = [(measured.peak_bitrate, "at most"), (measured.metadata_bitrate, "in metadata")];
+    let rates: Vec<String> = rates
+        .into_iter()
+        .filter_map(|(rate, what)| {
+            let rate = words::bitrate(rate?);
+            Some(if what == "at most" {
+                format!("{what} {rate}")
+            } else {
+                format!("{rate} {what}")
+            })
+        })
+        .collect();
+    if !rates.is_empty() {
+        parts.push(rates.join(", "));
+    }
+    if let Some(group) = measured.keyframe_interval {
+        let (min, max) = (words::rounded(group.min), words::rounded(group.max));
+        let spread = if min == max { String::new() } else { format!(" ({min} to {max})") };
+        parts.push(format!("GOP of {} frames{spread}", words::rounded(group.mean)));
+    }
+    match measured.b_frames {
+        Some(0) => parts.push("no B-frames".to_owned()),
+        Some(run) => parts.push(format!("B-frames, {run} in a row")),
+        None => {}
+    }
+    if let Some(skew) = measured.av_skew {
+        let mut text = format!("A/V {:+} ms ({:+} to {:+})", skew.last, skew.min, skew.max);
+        text.push_str(&drift(measured.av_drift));
+        parts.push(text);
+    }
+    if let Some(ahead) = measured.ahead {
+        parts.push(format!("clock {:+} ms{}", ahead.last, drift(measured.clock_drift)));
+    }
+    if let Some((mean, most)) = measured.jitter {
+        parts.push(format!("jitter {mean:.1} ms (at most {most:.1})"));
+    }
+    if let Some(gap) = measured.largest_gap {
+        let mut text = format!("largest gap {gap} ms");
+        if let Some(silence) = measured.longest_silence {
+            let _ = write!(text, ", of arrival {} ms", silence / 1_000_000);
+        }
+        if measured.steps_back > 0 {
+            let _ = write!(text, ", {}", words::plural(measured.steps_back.into(), "step"));
+            text.push_str(" back");
+        }
+        parts.push(text);
+    }
+    parts.join("; ")
+}
+
+/// What is gained in a minute.
+fn drift(rate: Option<f64>) -> String {
+    rate.map_or_else(String::new, |rate| format!(", {rate:+.1} ms/min"))
 }
 
 /// A finding with the place of its first occurrence, and what to do about it.

@@ -152,8 +152,11 @@ fn interlaced_video() {
 #[test]
 fn b_frames() {
     let mut t = publishing(vec![flag(Key::VideoBFrames, false)]);
-    t.video(0, Frame::Key).video_at(40, Frame::Inter, 80).video_at(80, Frame::Inter, 40);
+    t.video(0, Frame::Key).video_at(40, Frame::Inter, 80).video_at(80, Frame::Inter, 0);
     assert!(t.text("profile.b-frames").starts_with("B-frames: Test TV wants none"));
+    let mut t = publishing(vec![flag(Key::VideoBFrames, false)]);
+    t.video_at(0, Frame::Key, 80).video_at(40, Frame::Inter, 80).video_at(80, Frame::Inter, 80);
+    assert!(!t.has("profile.b-frames"), "all are shown a little later");
 }
 
 #[test]
