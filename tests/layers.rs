@@ -86,7 +86,7 @@ const TABLE: &[Row] = &[
     ], &["httparse", "memchr"]),
 
     // Records to text and files.
-    row("output", &["Limits", "inspect", "proto"], &["itoa", "memchr", "serde_json"]),
+    row("output", &["Limits", "inspect", "proto"], &["memchr", "serde_json"]),
     row("output::table", &["output", "inspect", "proto"], &["comfy_table", "owo_colors", "unicode_width"]),
 
     row("output::flv", &["Limits", "inspect", "proto"], &[]),

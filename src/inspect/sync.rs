@@ -45,7 +45,7 @@ impl Sync {
         if far && before.is_some() {
             return;
         }
-        let jump = i64::from(skew) - before.unwrap_or(i64::from(skew));
+        let jump = before.map_or(0, |before| i64::from(skew) - before);
         if jump.unsigned_abs() > u64::from(MOMENTARY) {
             self.jumped += jump;
         }

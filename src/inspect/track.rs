@@ -353,7 +353,7 @@ impl Tracks {
     pub(super) fn told(&self) -> Vec<Track> {
         let told = self.counters.iter().map(|counter| {
             let declared = self.declared.iter().find(|(key, _)| *key == counter.key());
-            counter.told(declared.map_or(Declared::default(), |(_, declared)| *declared))
+            counter.told(declared.map_or_else(Declared::default, |(_, declared)| *declared))
         });
         told.collect()
     }

@@ -9,6 +9,7 @@
 //! `$bytes`. Keys that are not UTF-8 have U+FFFD for what is not. Keys occur as often as they were sent, in that order.
 
 use super::date;
+use super::digits::push_digits;
 use crate::proto::amf::{Cut, External, Instance, Text, Value};
 use crate::proto::base64;
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -86,7 +87,10 @@ pub fn write_number(out: &mut Vec<u8>, number: f64) {
         out.extend(b"-0");
     } else if number.trunc() == number && number.abs() < WHOLE {
         // Whole and in range, so the conversion is exact.
-        out.extend(itoa::Buffer::new().format(number as i64).as_bytes());
+        if number < 0.0 {
+            out.push(b'-');
+        }
+        push_digits(out, number.abs() as u64);
     } else {
         // Writing to a vector cannot fail.
         let _ = CompactFormatter.write_f64(out, number);

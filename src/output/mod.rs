@@ -3,6 +3,7 @@
 mod amf_context;
 pub mod amf_json;
 mod date;
+mod digits;
 pub mod escape;
 pub mod filter;
 pub mod flv;

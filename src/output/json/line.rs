@@ -1,6 +1,7 @@
 //! One line of JSON being written: fields, objects and arrays straight into the buffer.
 
 use super::super::amf_json;
+use super::super::digits::{push_number, six};
 use crate::inspect::Opened;
 use crate::proto::fault::Fault;
 
@@ -15,8 +16,7 @@ macro_rules! key {
 macro_rules! number {
     ($line:expr, $name:literal, $value:expr) => {{
         key!($line, $name);
-        $line.digits(u64::from($value));
-        $line.0.push(b',');
+        $line.digits(u64::from($value), b',');
     }};
 }
 
@@ -110,31 +110,29 @@ impl Line<'_> {
         self.string(name, &value.to_string());
     }
 
+    /// A number and the byte behind it.
     #[inline]
-    pub(super) fn digits(&mut self, value: u64) {
-        let mut buffer = itoa::Buffer::new();
-        self.raw(buffer.format(value).as_bytes());
+    pub(super) fn digits(&mut self, value: u64, behind: u8) {
+        push_number(self.0, value, behind);
     }
 
     #[inline]
     pub(super) fn number(&mut self, name: &str, value: u64) {
         self.key(name);
-        self.digits(value);
-        self.0.push(b',');
+        self.digits(value, b',');
     }
 
     pub(super) fn signed(&mut self, name: &str, value: i64) {
         self.key(name);
-        self.signed_digits(value);
-        self.0.push(b',');
+        self.signed_digits(value, b',');
     }
 
     #[inline]
-    pub(super) fn signed_digits(&mut self, value: i64) {
+    pub(super) fn signed_digits(&mut self, value: i64, behind: u8) {
         if value < 0 {
             self.0.push(b'-');
         }
-        self.digits(value.unsigned_abs());
+        self.digits(value.unsigned_abs(), behind);
     }
 
     #[inline]
@@ -187,9 +185,8 @@ impl Line<'_> {
         if nanoseconds < 0 && micros > 0 {
             self.0.push(b'-');
         }
-        self.digits(micros / 1_000_000);
-        self.0.push(b'.');
-        super::super::time::push_padded::<6>(self.0, micros % 1_000_000);
-        self.0.push(b',');
+        self.digits(micros / 1_000_000, b'.');
+        let [a, b, c, d, e, f] = six((micros % 1_000_000) as u32);
+        self.raw(&[a, b, c, d, e, f, b',']);
     }
 }

@@ -1,6 +1,7 @@
 //! Audio and video as JSON: headers, tracks, configurations.
 
 use super::super::amf_json::{self, Context};
+use super::super::digits::push_digits;
 use super::super::payload;
 use super::bitstream::write_bitstream;
 use super::line::{Line, key, number, text};
@@ -174,7 +175,9 @@ pub(super) fn write_multichannel(line: &mut Line<'_>, layout: &Multichannel) {
     line.number("channel_count", u64::from(layout.channel_count));
     if !layout.channel_mapping.is_empty() {
         line.key("channel_mapping");
-        line.list(&layout.channel_mapping, |line, channel| line.digits(u64::from(*channel)));
+        line.list(&layout.channel_mapping, |line, channel| {
+            push_digits(line.0, u64::from(*channel))
+        });
     }
     line.maybe("channel_flags", layout.channel_flags);
     line.shut();

@@ -22,7 +22,7 @@ use super::amf_json;
 use super::payload::{self, Shown};
 use super::time::Clock;
 use crate::Limits;
-use crate::inspect::{Event, GapCause, Handshake, HandshakeFields, MessageRecord, Record};
+use crate::inspect::{Event, FlowId, GapCause, Handshake, HandshakeFields, MessageRecord, Record};
 use crate::proto::bitstream::Bitstream;
 use crate::proto::chunk;
 use crate::proto::message::{
@@ -40,6 +40,8 @@ pub struct Writer {
     files: Vec<String>,
     /// What the last audio and the last video message began with, and their headers: the next ones are mostly the same.
     routes: [Same<(u8, u32, u32)>; 2],
+    /// Who sent the last record.
+    sender: Same<(Option<FlowId>, Option<Direction>)>,
     audio: Same<AudioHeader>,
     video: Same<VideoHeader>,
 }
@@ -86,6 +88,7 @@ impl Writer {
             shown,
             files,
             routes: Default::default(),
+            sender: Same::default(),
             audio: Same::default(),
             video: Same::default(),
         }
@@ -115,21 +118,23 @@ impl Writer {
         let mut line = Line(out);
         match record.event {
             // Nearly all records are messages.
-            Event::Message(_) => line.raw(b"{\"event\":\"message\","),
+            Event::Message(_) => line.raw(b"{\"event\":\"message\",\"seq\":"),
             ref event => {
                 line.open();
                 text!(line, "event", event.as_str());
+                line.raw(b"\"seq\":");
             }
         }
-        number!(line, "seq", record.seq);
-        if let Some(connection) = record.connection {
-            number!(line, "connection", connection);
-        }
-        match record.direction {
-            Some(Direction::ClientToServer) => line.raw(b"\"direction\":\"c2s\","),
-            Some(Direction::ServerToClient) => line.raw(b"\"direction\":\"s2c\","),
-            None => {}
-        }
+        line.digits(record.seq, b',');
+        line.raw(self.sender.text((record.connection, record.direction), |out| {
+            let mut line = Line(out);
+            if let Some(connection) = record.connection {
+                number!(line, "connection", connection);
+            }
+            if let Some(direction) = record.direction {
+                text!(line, "direction", direction.as_str());
+            }
+        }));
         if let Some(at) = record.place.at {
             line.raw(b"\"time\":\"");
             self.clock.push(line.0, at);
@@ -341,8 +346,8 @@ impl Writer {
             write_audio(&mut Line(out), &Audio { data_length: 0, ..audio.clone() });
             out.truncate(out.len() - b"0},".len());
         }));
-        line.digits(audio.data_length as u64);
-        line.raw(b"},");
+        line.digits(audio.data_length as u64, b'}');
+        line.raw(b",");
     }
 
     /// A video object; of an ordinary one only composition time and length are new.
@@ -362,10 +367,10 @@ impl Writer {
             write_video(&mut Line(out), &same, &[], &self.limits);
             out.truncate(out.len() - b"0,\"data_length\":0},".len());
         }));
-        line.signed_digits(i64::from(time));
-        line.raw(b",\"data_length\":");
-        line.digits(video.data_length as u64);
-        line.raw(b"},");
+        line.signed_digits(i64::from(time), b',');
+        line.raw(b"\"data_length\":");
+        line.digits(video.data_length as u64, b'}');
+        line.raw(b",");
     }
 
     /// An aggregate's object: the messages in it, as many as one message may print.

@@ -1,5 +1,6 @@
 //! What a connection was, as JSON.
 
+use super::super::digits::push_digits;
 use super::line::Line;
 use super::media::{write_audio_codec, write_video_codec};
 use crate::inspect::{
@@ -121,7 +122,7 @@ fn write_verdict(line: &mut Line<'_>, verdict: &Verdict) {
         line.string("status", status);
     }
     line.key("evidence");
-    line.list(&verdict.evidence, |line, seq| line.digits(*seq));
+    line.list(&verdict.evidence, |line, seq| push_digits(line.0, *seq));
     line.key("findings");
     line.list(&verdict.findings, |line, code| {
         line.raw(b"\"");
