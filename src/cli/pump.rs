@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{Format, Shared};
-use super::gauge::Gauge;
+use super::gauge;
 use super::outlet::Outlet;
 use super::recordings::Recordings;
 use super::reports::Reports;
@@ -38,8 +38,8 @@ struct Show {
     outlet: Outlet,
     /// The name of what is written to, for messages.
     name: String,
-    /// What goes on, where a terminal shows it.
-    gauge: Option<Box<Gauge>>,
+    /// Whether a terminal shows what goes on.
+    gauge: bool,
     /// Connections that are open.
     open: usize,
     failed: Option<Failure>,
@@ -88,7 +88,7 @@ impl Pump {
             Some(file) => Box::new(file),
         };
         let screen = if shared.quiet { None } else { Screen::find() };
-        let gauge = screen.as_ref().map(|_| Box::default());
+        let gauge = screen.is_some();
         let outlet =
             Outlet::queued(out, limits.printed_bytes, screen, failed).map_err(|error| {
                 Failure::io("cannot start the thread that writes the output", error)
@@ -146,7 +146,7 @@ impl Pump {
                 buffer,
                 outlet,
                 name,
-                gauge: None,
+                gauge: false,
                 open: 0,
                 failed: None,
                 worst: None,
@@ -191,20 +191,20 @@ impl Pump {
         if self.show.is_watched() {
             self.traffic(&Traffic::Tick { place });
         }
-        let Show { printer, gauge, outlet, buffer, .. } = &mut self.show;
+        let Self { inspector, show: Show { printer, gauge, outlet, buffer, .. }, .. } = self;
         if let Printer::Table(table) = printer {
             table.tick(buffer, now);
         }
-        if let Some(gauge) = gauge {
-            gauge.tick(now);
-            outlet.show(gauge.line(now, columns()));
+        if *gauge {
+            let glance = inspector.glance(Some(now));
+            outlet.show(gauge::line(glance.as_ref(), now, columns()));
         }
     }
 
     /// Whether there is something that only a [`tick`](Self::tick) brings out.
     pub(super) fn awaits_tick(&self) -> bool {
         self.show.is_watched()
-            || self.show.gauge.is_some() && self.show.open > 0
+            || self.show.gauge && self.show.open > 0
             || self.show.outlet.has_dropped()
             || matches!(&self.show.printer, Printer::Table(table) if table.is_folding())
     }
@@ -278,9 +278,6 @@ impl Show {
             Event::Opened(_) => self.open += 1,
             Event::Closed(_) => self.open = self.open.saturating_sub(1),
             _ => {}
-        }
-        if let Some(gauge) = &mut self.gauge {
-            gauge.record(record);
         }
         let reported = self.reports.want(record);
         let shown = self.filter.keeps(record) && !self.outlet.drops(self.buffer.len());

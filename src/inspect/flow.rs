@@ -298,6 +298,22 @@ impl Flow {
         growth
     }
 
+    /// Its tracks.
+    pub(super) const fn tracks(&self) -> &Tracks {
+        &self.facts.tracks
+    }
+
+    /// When it began.
+    pub(super) const fn began(&self) -> Arrival {
+        self.facts.clock.began
+    }
+
+    /// Bytes of both directions.
+    pub(super) fn received(&self) -> u64 {
+        let received: u64 = self.lanes.iter().map(Lane::received).sum();
+        received + self.facts.carried.iter().sum::<u64>()
+    }
+
     /// When it was heard of last.
     pub(super) const fn latest(&self) -> Arrival {
         self.facts.clock.latest

@@ -4,6 +4,7 @@ mod against;
 mod declared;
 mod finding;
 mod flow;
+mod glance;
 mod groups;
 mod lane;
 mod notes;
@@ -23,6 +24,8 @@ mod tally;
 pub(crate) mod target;
 mod timeline;
 mod track;
+#[cfg(test)]
+mod track_tests;
 mod traffic;
 mod trend;
 mod verdict;
@@ -32,6 +35,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub use finding::{Finding, Severity};
+pub use glance::{Carried, Glance};
 pub(crate) use notes::proxy_prefix;
 pub use proxied::{Field, Proxied, Rewritten, SideEnd, Sides, Upstream};
 pub(crate) use record::inner;
@@ -245,6 +249,12 @@ impl Inspector {
             let elapsed = flow.since_first(place.at);
             flow.tick(&mut self.run.emitter(out, id, place, elapsed));
         }
+    }
+
+    /// What goes on right now, where any connection is open.
+    #[must_use]
+    pub fn glance(&self, now: Arrival) -> Option<Glance> {
+        glance::glance(self.flows.iter().map(|(id, flow)| (*id, &**flow)), now)
     }
 
     /// Says that records were handed out before and got lost on the way to the output.

@@ -242,6 +242,12 @@ impl Tracks {
         }
     }
 
+    /// The direction in which media came first: what is published, or played.
+    pub(super) fn direction(&self) -> Option<Direction> {
+        let mut coded = self.counters.iter().filter(|counter| counter.pace.coded.is_some());
+        coded.next().map(|counter| counter.track.direction)
+    }
+
     /// The tracks, in order of appearance.
     pub(crate) fn all(&self) -> &[Counter] {
         &self.counters
@@ -255,7 +261,11 @@ impl Tracks {
     /// Milliseconds by which the video of a frame's message stream is behind its audio: by the latest frames of both, of
     /// several tracks those of the frame's or the first one. Negative where it is ahead.
     pub(crate) fn skew(&self, frame: &Frame) -> Option<i32> {
-        let this = self.of(frame)?;
+        self.skew_of(self.of(frame)?)
+    }
+
+    /// The same of a track.
+    pub(super) fn skew_of(&self, this: &Counter) -> Option<i32> {
         let latest = |media| match this.track.media == media {
             true => this.pace.coded,
             false => self.beside(&this.track, media)?.pace.coded,

@@ -9,6 +9,8 @@ use super::digits::six;
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     second: Option<i64>,
+    /// When it began, nanoseconds since the Unix epoch.
+    began: i64,
     /// `2026-01-02T03:04:05.`
     text: [u8; 20],
 }
@@ -17,24 +19,35 @@ impl Clock {
     /// Appends nanoseconds since the Unix epoch.
     #[inline]
     pub(crate) fn push(&mut self, out: &mut Vec<u8>, at: i64) {
-        let second = at.div_euclid(1_000_000_000);
-        if self.second != Some(second) {
-            self.render(second);
+        let fraction = self.fraction(at);
+        let mut text = [b'Z'; 30];
+        text[..20].copy_from_slice(&self.text);
+        text[20..29].copy_from_slice(&nine(fraction));
+        out.extend_from_slice(&text);
+    }
+
+    /// Nanoseconds since the second, whose text is made ready.
+    #[inline]
+    fn fraction(&mut self, at: i64) -> u32 {
+        // Within the second of the time before nothing needs to be divided.
+        match at.checked_sub(self.began).and_then(|since| u32::try_from(since).ok()) {
+            Some(fraction) if fraction < 1_000_000_000 && self.second > Some(0) => fraction,
+            _ => {
+                let second = at.div_euclid(1_000_000_000);
+                if self.second != Some(second) {
+                    self.render(second);
+                }
+                at.rem_euclid(1_000_000_000) as u32
+            }
         }
-        out.extend_from_slice(&self.text);
-        out.extend_from_slice(&nine(at.rem_euclid(1_000_000_000) as u32));
-        out.push(b'Z');
     }
 
     /// Appends the time of day, `03:04:05.123456`, of nanoseconds since the Unix epoch.
     #[cfg(feature = "cli")]
     pub(crate) fn push_time_of_day(&mut self, out: &mut String, at: i64) {
-        let second = at.div_euclid(1_000_000_000);
-        if self.second != Some(second) {
-            self.render(second);
-        }
+        let fraction = self.fraction(at);
         out.push_str(&String::from_utf8_lossy(&self.text[self.text.len() - 9..]));
-        let micros = six((at.rem_euclid(1_000_000_000) / 1000) as u32);
+        let micros = six(fraction / 1000);
         out.push_str(&String::from_utf8_lossy(&micros));
     }
 
@@ -43,6 +56,7 @@ impl Clock {
         let (year, month, day) = civil(second.div_euclid(86_400));
         let time = second.rem_euclid(86_400);
         self.second = Some(second);
+        self.began = second.saturating_mul(1_000_000_000);
         // 64 bits of nanoseconds reach from 1677 to 2262: the year has four digits.
         let text = format!(
             "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.",

@@ -10,7 +10,7 @@
 
 use super::super::{
     CloseKind, ClosedBy, Event, Finding, FlowId, GapCause, Inspector, Listed, Opened, Options,
-    Place, Traffic, Transport, Verdict,
+    Place, Track, Traffic, Transport, Verdict,
 };
 use super::Settings;
 use crate::Limits;
@@ -37,6 +37,11 @@ pub(crate) struct Script {
     pub(crate) listed: Vec<Listed>,
     /// Why it ended.
     pub(crate) verdict: Option<Verdict>,
+    /// What the summary says of the tracks.
+    pub(crate) tracks: Vec<Track>,
+    loses: bool,
+    /// Whether the input says when things happen.
+    pub(crate) clock: bool,
 }
 
 /// A video frame.
@@ -73,6 +78,9 @@ impl Script {
             findings: Vec::new(),
             listed: Vec::new(),
             verdict: None,
+            tracks: Vec::new(),
+            loses: false,
+            clock: true,
         };
         script.feed(&Traffic::Opened { flow: script.flow, place: script.place(), opened });
         script
@@ -289,7 +297,16 @@ impl Script {
         let message = Outgoing { chunk_stream_id, message_stream_id, type_id, timestamp, payload };
         let mut bytes = Vec::new();
         self.writers[direction.index()].write(&message, &mut bytes);
+        if std::mem::take(&mut self.loses) {
+            return self.gap(direction, bytes.len() as u64);
+        }
         self.raw(direction, &bytes)
+    }
+
+    /// The next message is missing from the capture.
+    pub(crate) fn lose(&mut self) -> &mut Self {
+        self.loses = true;
+        self
     }
 
     /// Bytes as they are.
@@ -356,16 +373,18 @@ impl Script {
 
     fn place(&self) -> Place {
         // Nanoseconds of a day in 2026.
-        Place { at: Some(1_780_000_000_000_000_000 + self.now), frame: None, file: None }
+        let at = self.clock.then_some(1_780_000_000_000_000_000 + self.now);
+        Place { at, frame: None, file: None }
     }
 
     fn feed(&mut self, traffic: &Traffic<'_>) {
-        let Self { inspector, findings, listed, verdict, .. } = self;
+        let Self { inspector, findings, listed, verdict, tracks, .. } = self;
         inspector.feed(traffic, &mut |record| match record.event {
             Event::Finding(finding) => findings.push(finding.clone()),
             Event::Summary(summary) => {
                 listed.clone_from(&summary.findings_list);
                 *verdict = Some(summary.verdict.clone());
+                tracks.clone_from(&summary.tracks);
             }
             _ => {}
         });

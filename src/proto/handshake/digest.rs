@@ -78,9 +78,14 @@ pub struct DigestFound {
 /// The digest in a C1 or S1 that `side` wrote, or `None` where neither scheme's verifies.
 #[must_use]
 pub fn find(packet: &Raw, side: Side) -> Option<DigestFound> {
+    // Both are taken over the packet but for the digest: what comes before the first one's place is taken in once.
+    let mut mac = keyed(text(side))?;
+    let mut taken = 0;
     Scheme::BOTH.into_iter().find_map(|scheme| {
         let offset = scheme.offset(packet);
-        let digest = sign(packet, offset, side);
+        mac.update(packet.get(taken..offset)?);
+        taken = offset;
+        let digest = finish(mac.clone(), &packet[offset + DIGEST_LEN..]);
         (packet[offset..offset + DIGEST_LEN] == digest).then_some(DigestFound {
             scheme,
             offset,
@@ -129,7 +134,9 @@ const fn text(side: Side) -> &'static [u8] {
 
 /// The digest of a C1 or S1 over everything but the 32 bytes at `offset`.
 fn sign(packet: &Raw, offset: usize, side: Side) -> [u8; DIGEST_LEN] {
-    hmac(text(side), &[&packet[..offset], &packet[offset + DIGEST_LEN..]])
+    let Some(mut mac) = keyed(text(side)) else { return [0; DIGEST_LEN] };
+    mac.update(&packet[..offset]);
+    finish(mac, &packet[offset + DIGEST_LEN..])
 }
 
 fn reply_digest(fill: &[u8], peer_digest: &[u8; DIGEST_LEN], side: Side) -> [u8; DIGEST_LEN] {
@@ -137,16 +144,21 @@ fn reply_digest(fill: &[u8], peer_digest: &[u8; DIGEST_LEN], side: Side) -> [u8;
     let mut key = [0; SERVER_TEXT.len() + SUFFIX.len()];
     key[..text.len()].copy_from_slice(text);
     key[text.len()..text.len() + SUFFIX.len()].copy_from_slice(&SUFFIX);
-    let derived = hmac(&key[..text.len() + SUFFIX.len()], &[peer_digest]);
-    hmac(&derived, &[fill])
+    let derived = hmac(&key[..text.len() + SUFFIX.len()], peer_digest);
+    hmac(&derived, fill)
 }
 
-fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; DIGEST_LEN] {
-    // HMAC takes keys of any length; the error exists for other MACs, so the branch is never taken.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; DIGEST_LEN] };
-    for part in parts {
-        mac.update(part);
-    }
+fn hmac(key: &[u8], text: &[u8]) -> [u8; DIGEST_LEN] {
+    keyed(key).map_or([0; DIGEST_LEN], |mac| finish(mac, text))
+}
+
+fn keyed(key: &[u8]) -> Option<Hmac<Sha256>> {
+    // HMAC takes keys of any length; the error exists for other MACs, so it is never `None`.
+    Hmac::new_from_slice(key).ok()
+}
+
+fn finish(mut mac: Hmac<Sha256>, text: &[u8]) -> [u8; DIGEST_LEN] {
+    mac.update(text);
     mac.finalize().into_bytes().into()
 }
 
@@ -216,6 +228,6 @@ mod tests {
 
     #[test]
     fn hmac_matches_rfc_4231_case_1() {
-        assert_eq!(hmac(&[0x0b; 20], &[b"Hi ", b"There"])[..4], [0xb0, 0x34, 0x4c, 0x61]);
+        assert_eq!(hmac(&[0x0b; 20], b"Hi There")[..4], [0xb0, 0x34, 0x4c, 0x61]);
     }
 }
