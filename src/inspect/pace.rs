@@ -149,7 +149,7 @@ pub(crate) struct Window {
     pub(crate) frames: u32,
     /// Key frames.
     pub(crate) keyframes: u32,
-    /// The widest step to one of its frames, forward or back, milliseconds.
+    /// The widest step to one of its frames that stands out, forward or back, milliseconds; 0 where none does.
     pub(crate) widest: u32,
     /// Bytes.
     pub(crate) bytes: u64,
@@ -264,7 +264,6 @@ impl Pace {
                         || self.steps_oddly(step, waited, whole, &mut marks)
                     {
                         self.longest = self.longest.max(step);
-                        self.window.widest = self.window.widest.max(step.max(0).unsigned_abs());
                         if let Some(waited) = waited {
                             let late = waited - i64::from(step) * 1_000_000;
                             self.jitter += (late.abs() - self.jitter) >> 4;
@@ -433,7 +432,7 @@ pub(super) fn audio(audio: &Audio, track: &Track, raw: &chunk::Message<'_>) -> M
     };
     let known = audio.codec.map(Codec::Audio);
     kind | Marks::FIRST.when(track.messages == 0)
-        | Marks::EMPTY.when(raw.length == 0 || audio.data_length == 0 && audio.tracks.is_empty())
+        | Marks::EMPTY.when(audio.data_length == 0 && (raw.length == 0 || audio.tracks.is_empty()))
         | Marks::CODEC.when(known.is_some() && known != track.codec)
         | Marks::MOD_EX.when(!audio.mod_ex.is_empty())
 }
@@ -457,7 +456,7 @@ pub(super) fn video(video: &Video, track: &Track, raw: &chunk::Message<'_>) -> M
     let known = video.codec.map(Codec::Video);
     let composition = video.composition_time.unwrap_or(0);
     kind | first
-        | Marks::EMPTY.when(raw.length == 0 || video.data_length == 0 && video.tracks.is_empty())
+        | Marks::EMPTY.when(video.data_length == 0 && (raw.length == 0 || video.tracks.is_empty()))
         | Marks::CODEC.when(known.is_some() && known != track.codec)
         | Marks::CTS_NEGATIVE.when(composition < 0)
         | Marks::MOD_EX.when(!video.mod_ex.is_empty())

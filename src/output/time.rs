@@ -16,14 +16,14 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Appends nanoseconds since the Unix epoch.
+    /// Nanoseconds since the Unix epoch as text.
     #[inline]
-    pub(crate) fn push(&mut self, out: &mut Vec<u8>, at: i64) {
+    pub(crate) fn text(&mut self, at: i64) -> [u8; 30] {
         let fraction = self.fraction(at);
         let mut text = [b'Z'; 30];
         text[..20].copy_from_slice(&self.text);
         text[20..29].copy_from_slice(&nine(fraction));
-        out.extend_from_slice(&text);
+        text
     }
 
     /// Nanoseconds since the second, whose text is made ready.
@@ -87,7 +87,7 @@ mod tests {
             (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
         ] {
             let mut out = Vec::new();
-            clock.push(&mut out, at);
+            out.extend_from_slice(&clock.text(at));
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }

@@ -39,7 +39,7 @@ impl Writer {
             }
             if let Some(at) = listed.place.at {
                 line.raw(b"\"time\":\"");
-                self.clock.push(line.0, at);
+                line.raw(&self.clock.text(at));
                 line.raw(b"\",");
             }
             if let Some(elapsed) = listed.elapsed {

@@ -136,9 +136,9 @@ impl Writer {
             }
         }));
         if let Some(at) = record.place.at {
-            line.raw(b"\"time\":\"");
-            self.clock.push(line.0, at);
-            line.raw(b"\",");
+            let mut field = *b"\"time\":\"2026-01-02T03:04:05.678000009Z\",";
+            field[8..38].copy_from_slice(&self.clock.text(at));
+            line.raw(&field);
         }
         if let Some(elapsed) = record.elapsed {
             line.raw(b"\"elapsed\":");
