@@ -21,10 +21,15 @@ impl Against {
     /// A second of the track is over, `wall` milliseconds behind its first frame.
     pub(super) fn measure(&mut self, ahead: i64, wall: i64) {
         self.spread = Some(Spread::with(self.spread, ahead));
-        let steady = ahead - self.stepped;
+        let steady = self.steady(ahead);
         self.latest = (steady, wall);
         self.base.get_or_insert(self.latest);
         self.trend.add(wall, steady);
+    }
+
+    /// How far ahead the time would be without its steps.
+    pub(super) const fn steady(&self, ahead: i64) -> i64 {
+        ahead - self.stepped
     }
 
     /// The time has stepped by so many milliseconds more than the clock: that is no drift.

@@ -129,6 +129,8 @@ const GAP: i32 = 500;
 const SLOWEST: i32 = 2_000;
 /// Milliseconds that are a jump of the time where no clock says otherwise.
 const UNCLOCKED: i32 = 10_000;
+/// Milliseconds by which frames that come as they play are ahead of the clock, or behind it, at most.
+const IN_STEP: i64 = 3_000;
 /// Frames of a track that are early: two seconds of most.
 pub(crate) const EARLY: u8 = 64;
 /// Frames behind a key frame that may lead it: those come ahead of all others, and the first mostly says which they are.
@@ -315,14 +317,17 @@ impl Pace {
         *marks |= Marks::LEAP.when(step > LEAP);
         let usual = if self.step > 0 { self.step } else { SLOWEST };
         let wide = step > GAP && step > usual.saturating_mul(4);
-        let jumped = match waited.map(|waited| i64::from(step) - waited / 1_000_000) {
-            Some(more) if (step < 0 || wide) && more.abs() > GAP.into() => {
-                self.against.step(more);
-                true
-            }
-            Some(_) => false,
+        // Where frames come as they play, the clock says whether time has passed too.
+        let more = waited.map(|waited| i64::from(step) - waited / 1_000_000);
+        let ahead = self.ahead().map(|(ahead, _)| self.against.steady(ahead) - i64::from(step));
+        let paced = ahead.is_some_and(|ahead| ahead.abs() < IN_STEP);
+        let jumped = match more.filter(|_| paced) {
+            Some(more) => (step < 0 || wide) && more.abs() > GAP.into(),
             None => step < -GAP || wide && step > UNCLOCKED,
         };
+        if let Some(more) = more.filter(|_| jumped) {
+            self.against.step(more);
+        }
         if !whole || jumped {
             self.breaks = self.breaks.saturating_add(1);
             self.broken_time.0 += i64::from(step);

@@ -38,9 +38,9 @@ fn eight(number: u32) -> u64 {
     let (high, low) = (number / 10_000 % 10_000, number % 10_000);
     let both = u64::from(high) | u64::from(low) << 32;
     // A hundredth of each half, exact below 10,000; then a tenth of each quarter, exact below 100.
-    let hundreds = (both * 10_486 >> 20) & 0x0000_007f_0000_007f;
+    let hundreds = ((both * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let quarters = hundreds | (both - 100 * hundreds) << 16;
-    let tens = (quarters * 103 >> 10) & 0x000f_000f_000f_000f;
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
     (tens | (quarters - 10 * tens) << 8) | ZEROS
 }
 

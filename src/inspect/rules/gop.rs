@@ -281,7 +281,7 @@ mod tests {
             "key frames of video are 4.00 s apart, where 4 s is the most"
         );
         let mut t = keys(&[0, 2000, 4000]);
-        t.video(4040, Frame::Inter).video(8010, Frame::Inter).end();
+        t.video(4040, Frame::Inter).wait(3.97).video(8010, Frame::Inter).end();
         assert_eq!(
             t.text("gop.long"),
             "video goes on for 4.01 s since its last key frame, where 4 s is the most"
