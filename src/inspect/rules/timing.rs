@@ -28,8 +28,8 @@ const DUPLICATE: Rule = Rule {
     confidence: Confidence::Certain,
     title: "Two frames of a track have the same timestamp",
     meaning: "A frame has the timestamp of the frame of its track before it. Players that sort by time lose one of both, and \
-              a frame without duration has no place in MP4 or HLS. Of the first three frames of sound it is information: encoders \
-              begin with frames that lie ahead of the first time (priming), and those are given that time.",
+              a frame without duration has no place in MP4 or HLS. At the time with which a track begins it is information where \
+              frames lie ahead of that and are given it: up to three of sound (priming), and pictures that are shown in another order.",
     breaks_on: "Recorders, packagers and hardware decoders (HaishinKit/HaishinKit.swift#1412, \
                 pedroSG94/RootEncoder#1039).",
     fix: "Give each frame a time of its own: whole milliseconds are enough up to 1,000 frames a second. Put all slices of a \
@@ -141,16 +141,24 @@ struct Step {
     anew: u32,
     /// Frames with the timestamp 0 behind the first.
     zeros: u8,
+    /// The composition time of the latest of the track's early frames, milliseconds.
+    composition: Option<i32>,
+    /// Whether two early frames in a row have neither another time nor another composition time.
+    alike: bool,
 }
 
 impl Steps {
     /// Too few frames with the timestamp 0 to be a run are duplicates.
     fn flush(&mut self, seen: &mut Seen<'_>, index: usize) {
-        let zeros = std::mem::take(&mut self.tracks.at(index).zeros);
+        let track = self.tracks.at(index);
+        let (zeros, alike) = (std::mem::take(&mut track.zeros), track.alike);
         if (1..ZEROS).contains(&zeros) {
             let media = seen.tracks.all().get(index).map_or(Media::Data, |of| of.track.media);
-            let primes = media == Media::Audio && u64::from(zeros) < PRIMING;
-            let severity = if primes { Severity::Info } else { DUPLICATE.severity };
+            let ahead = match media {
+                Media::Audio => u64::from(zeros) < PRIMING,
+                _ => !alike,
+            };
+            let severity = if ahead { Severity::Info } else { DUPLICATE.severity };
             seen.report_as(&DUPLICATE, severity, || {
                 let media = media.as_str();
                 format!("the first {} frames of {media} all have timestamp 0", zeros + 1)
@@ -189,6 +197,14 @@ impl Judge for Steps {
         if marks.has(Marks::EARLY) && seen.tracks.of(frame).is_some_and(|of| of.track.frames == 1) {
             track.anew = anew;
         }
+        if marks.has(Marks::EARLY) {
+            let before = track.composition.replace(frame.composition_time.unwrap_or(0));
+            track.alike |= marks.has(Marks::SAME) && before == track.composition;
+        }
+        // An encoder that is flushed may send a frame of nothing.
+        if marks.has(Marks::SAME) && marks.has(Marks::EMPTY) {
+            return;
+        }
         if marks.has(Marks::SAME) && timestamp == 0 {
             track.zeros = track.zeros.saturating_add(1);
             if track.zeros == ZEROS {
@@ -224,12 +240,15 @@ impl Judge for Steps {
         } else if marks.has(Marks::SAME) {
             // With nanoseconds added the times differ all the same.
             if !has_nanoseconds(message) {
-                let primes = seen
-                    .tracks
-                    .of(frame)
-                    .is_some_and(|of| of.track.media == Media::Audio && of.track.frames <= PRIMING);
-                let first = seen.tracks.of(frame).is_some_and(|of| of.pace.first == timestamp);
-                let severity = if primes && first { Severity::Info } else { DUPLICATE.severity };
+                let alike = track.alike;
+                let ahead = seen.tracks.of(frame).is_some_and(|of| {
+                    let few = match of.track.media {
+                        Media::Audio => of.track.frames <= PRIMING,
+                        _ => of.track.frames <= u64::from(ZEROS) && !alike,
+                    };
+                    few && of.pace.first == timestamp
+                });
+                let severity = if ahead { Severity::Info } else { DUPLICATE.severity };
                 seen.report_as(&DUPLICATE, severity, || {
                     format!("two {name} frames in a row have timestamp {timestamp}")
                 });
@@ -464,6 +483,32 @@ mod tests {
         assert_eq!(severity(&[500, 523, 523]), Some(Severity::Warning), "not at the beginning");
         let t = at(&[0, 0, 40]);
         assert_eq!(t.find("ts.duplicate").map(|found| found.severity), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn pictures_that_are_shown_in_another_order_begin_ahead_of_the_first_time() {
+        let severity = |frames: &[(u32, i32)]| {
+            let mut t = Script::publishing();
+            for (index, (time, composition)) in frames.iter().enumerate() {
+                let frame = if index == 0 { Frame::Key } else { Frame::Inter };
+                t.video_at(*time, frame, *composition);
+            }
+            t.end();
+            let found = t.findings.iter().filter(|found| found.code == "ts.duplicate");
+            found.map(|found| found.severity).max()
+        };
+        assert_eq!(severity(&[(0, 0), (0, 120), (0, 40), (40, 40)]), Some(Severity::Info));
+        assert_eq!(severity(&[(500, 0), (500, 120), (500, 40)]), Some(Severity::Info));
+        assert_eq!(severity(&[(0, 0), (0, 120), (0, 120), (40, 40)]), Some(Severity::Warning));
+        assert_eq!(severity(&[(500, 0), (500, 0)]), Some(Severity::Warning));
+        assert_eq!(severity(&[(0, 0), (40, 120), (40, 40)]), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn a_frame_of_nothing_is_no_duplicate() {
+        let mut t = Script::publishing();
+        t.audio(0).audio(23).audio(46).message(C2S, 4, 1, 8, 46, b"\xaf\x01").end();
+        assert!(!t.has("ts.duplicate"), "{:?}", t.codes());
     }
 
     #[test]
