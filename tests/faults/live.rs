@@ -9,13 +9,25 @@ use super::script::Script;
 use super::{Make, all};
 
 /// What a client alone can do wrong, whatever the server answers.
-const CODES: [&str; 8] = [
+const CODES: [&str; 20] = [
     "amf.trailing",
     "chunk.cmd-csid",
     "chunk.ctrl-csid",
     "cmd.connect-extra-arg",
     "cmd.data-as-command",
+    "cue.scte35-dialect",
+    "ertmp.caps-type",
+    "ertmp.modex",
+    "ertmp.multitrack-meta",
+    "ertmp.opus-header",
+    "hevc.as-avc7",
+    "hevc.codec12",
     "hs.zero-nonzero",
+    "key.exposed",
+    "meta.codecid",
+    "meta.missing",
+    "meta.undeclared-track",
+    "meta.vs-bitstream",
     "url.app-empty",
     "url.trailing-slash",
 ];
