@@ -33,16 +33,13 @@ impl Judge for Cues {
     fn data(&mut self, seen: &mut Seen<'_>, data: &Data, _: &MessageRecord<'_>) {
         let (name, _) = data.handler();
         let known = NAMES.iter().position(|known| *known == name);
+        let bit = 1 << known.unwrap_or(NAMES.len());
         // Metadata is large, and has no cues.
-        if name == "onMetaData" || known.is_none() && !name.to_ascii_lowercase().contains("scte") {
+        if name == "onMetaData" || self.said & bit != 0 {
             return;
         }
         let splice = data.splice_info();
         if splice.is_none() && !name.to_ascii_lowercase().contains("scte") {
-            return;
-        }
-        let bit = 1 << known.unwrap_or(NAMES.len());
-        if self.said & bit != 0 {
             return;
         }
         self.said |= bit;
@@ -79,6 +76,8 @@ mod tests {
         let text = "a cue of SCTE-35 comes as \"onAdCue\": splice_insert";
         assert_eq!(sends("onAdCue", cue()).text("cue.scte35-dialect"), text);
         assert!(sends("onCuePoint", cue()).has("cue.scte35-dialect"));
+        assert!(sends("onMyCue", cue()).has("cue.scte35-dialect"), "whatever its name");
+        assert!(!sends("onMyCue", "/DAl".into()).has("cue.scte35-dialect"));
         assert!(
             !sends("onCuePoint", object_of(&[("name", "chapter".into())]))
                 .has("cue.scte35-dialect")

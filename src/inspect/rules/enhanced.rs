@@ -73,8 +73,8 @@ const MOD_EX: Rule = Rule {
     severity: Severity::Warning,
     confidence: Confidence::Certain,
     title: "A modifier (ModEx) is not as the specification says",
-    meaning: "Modifiers stand between the first byte and the packet. This one adds a million nanoseconds or more, is of a type that is \
-              reserved, or is longer than the message.",
+    meaning: "Modifiers stand between the first byte and the packet. This one adds a million nanoseconds or more, or is longer than \
+              the message; or, which is information, is of a type that is reserved, or stands ahead of several tracks.",
     breaks_on: "Receivers that stop at packet type 7, as gortmplib did; others read the packet at the wrong place.",
     fix: "Put whole milliseconds into the timestamp and less than 1,000,000 ns into the modifier; leave reserved types out.",
     spec: Some("Enhanced RTMP v2 \"Enhanced Audio\""),
@@ -84,6 +84,8 @@ const MOD_EX: Rule = Rule {
 #[derive(Debug, Default)]
 pub(super) struct Tags {
     tracks: PerTrack<Said>,
+    /// Whether modifiers ahead of several tracks were said.
+    several: bool,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +97,17 @@ struct Said {
 
 impl Tags {
     fn modifiers(&mut self, seen: &mut Seen<'_>, frame: &Frame, chain: &[ModEx]) {
+        if !chain.is_empty()
+            && frame.marks.has(Marks::MULTITRACK)
+            && !std::mem::replace(&mut self.several, true)
+        {
+            let count = chain.len();
+            seen.report_as(&MOD_EX, Severity::Info, || {
+                let many = if count == 1 { "a modifier stands" } else { "modifiers stand" };
+                format!("{many} ahead of several tracks in one message")
+            })
+            .sure(Confidence::Hint);
+        }
         for item in chain {
             match item {
                 ModEx::TimestampOffsetNano { nanoseconds } if *nanoseconds > 999_999 => {
@@ -282,6 +295,10 @@ mod tests {
         let t = run(8, b"\x97\0\x09\x31Opus\xfc");
         assert_eq!(t.text("ertmp.modex"), "a modifier has the reserved type 3 (length 1)");
         assert_eq!(t.find("ertmp.modex").map(|f| f.severity), Some(Severity::Info));
+        // A modifier, then one track of a multitrack message.
+        let t = run(8, b"\x97\x02\0\0\x01\x05\x01Opus\x01\xfc");
+        let found = t.find("ertmp.modex").map(|found| found.severity);
+        assert_eq!(found, Some(Severity::Info), "{:?}", t.codes());
         let mut t = run(8, b"\x97\x40\0\0");
         assert!(t.text("ertmp.modex").starts_with("a modifier of audio cannot be read"));
         t.end();
