@@ -9,7 +9,8 @@ use super::script::Script;
 use super::{Make, all};
 
 /// What a client alone can do wrong, whatever the server answers.
-const CODES: [&str; 20] = [
+/// `key.exposed` is not among them: on the loopback address nothing is.
+const CODES: [&str; 19] = [
     "amf.trailing",
     "chunk.cmd-csid",
     "chunk.ctrl-csid",
@@ -23,7 +24,6 @@ const CODES: [&str; 20] = [
     "hevc.as-avc7",
     "hevc.codec12",
     "hs.zero-nonzero",
-    "key.exposed",
     "meta.codecid",
     "meta.missing",
     "meta.undeclared-track",

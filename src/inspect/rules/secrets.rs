@@ -1,8 +1,10 @@
 //! Secrets that anyone on the way can read.
 
+use std::net::SocketAddr;
+
 use super::judge::{Judge, Seen};
 use super::{Confidence, Rule, Severity};
-use crate::inspect::{MessageRecord, Transport};
+use crate::inspect::{MessageRecord, Opened, Transport};
 use crate::proto::Direction;
 use crate::proto::amf::Value;
 use crate::proto::message::Command;
@@ -98,12 +100,23 @@ fn changes(text: &str) -> usize {
     bytes.windows(2).filter(|pair| mixed(pair[0], pair[1]) || mixed(pair[1], pair[0])).count()
 }
 
+/// Whether nobody is on the way: what crosses the loopback address only, into a proxy that encrypts maybe, no other machine
+/// sees.
+fn is_local(opened: &Opened) -> bool {
+    let loopback = |address: Option<SocketAddr>| address.is_some_and(|at| at.ip().is_loopback());
+    loopback(opened.client) && loopback(opened.server)
+}
+
 impl Judge for Exposed {
     const RULES: &'static [Rule] = &[EXPOSED];
 
     fn command(&mut self, seen: &mut Seen<'_>, command: &Command, _: &MessageRecord<'_>) {
         let plain = matches!(seen.opened.transport, Transport::Rtmp | Transport::Rtmpt);
-        if !plain || self.said || seen.direction != Some(Direction::ClientToServer) {
+        if !plain
+            || self.said
+            || is_local(seen.opened)
+            || seen.direction != Some(Direction::ClientToServer)
+        {
             return;
         }
         let found = match command.name() {
@@ -128,7 +141,6 @@ impl Judge for Exposed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Opened;
     use super::super::Settings;
     use super::super::test_kit::{C2S, Script, opened};
     use super::*;
@@ -168,6 +180,22 @@ mod tests {
     fn in_the_clear_only() {
         assert!(publishes("9f8a7b6c5d4e3f2a", Transport::Rtmp).has("key.exposed"));
         assert!(!publishes("9f8a7b6c5d4e3f2a", Transport::Rtmps).has("key.exposed"));
+    }
+
+    #[test]
+    fn on_the_network_only() {
+        let between = |client: &str, server: &str| {
+            let (client, server) = (Some(client.parse().unwrap()), Some(server.parse().unwrap()));
+            let opened = Opened { client, server, ..opened() };
+            let mut t = Script::opened(Settings::default(), opened);
+            t.handshake();
+            let arguments = ["9f8a7b6c5d4e3f2a".into(), "live".into()];
+            t.command(C2S, 1, "publish", Some(3.0), Value::Null, &arguments);
+            t.has("key.exposed")
+        };
+        assert!(!between("127.0.0.1:4000", "127.0.0.1:1935"));
+        assert!(!between("[::1]:4000", "[::1]:1935"));
+        assert!(between("192.168.1.2:4000", "192.168.1.3:1935"));
     }
 
     #[test]
