@@ -207,8 +207,9 @@ pub(crate) struct Pace {
     peak: Option<f64>,
     /// Steps of more than half a second.
     pub(crate) gaps: u32,
-    /// Steps back.
+    /// Steps back, and their sum, milliseconds.
     steps_back: u32,
+    backward: u64,
     /// Steps of which nobody knows what they are: behind missing bytes, or a jump that the clock did not make.
     pub(super) breaks: u32,
     /// Their sum and that of those forward, milliseconds.
@@ -315,6 +316,7 @@ impl Pace {
     ) -> bool {
         *marks |= Marks::BACK.when(step < 0) | Marks::SAME.when(step == 0);
         *marks |= Marks::LEAP.when(step > LEAP);
+        self.backward += forward(step.saturating_neg());
         let usual = if self.step > 0 { self.step } else { SLOWEST };
         let wide = step > GAP && step > usual.saturating_mul(4);
         // Where frames come as they play, the clock says whether time has passed too.
@@ -331,7 +333,7 @@ impl Pace {
         if !whole || jumped {
             self.breaks = self.breaks.saturating_add(1);
             self.broken_time.0 += i64::from(step);
-            self.broken_time.1 += u64::from(step.max(0).unsigned_abs());
+            self.broken_time.1 += forward(step);
             self.order.stepped();
         }
         if whole {
@@ -372,6 +374,11 @@ impl Pace {
     pub(crate) fn ahead(&self) -> Option<(i64, i64)> {
         let wall = (self.latest_at? - self.first_at?) / 1_000_000;
         Some((self.clock - wall, wall))
+    }
+
+    /// Milliseconds of media time from the first coded frame to the latest. A step back is no time.
+    pub(super) fn media_time(&self) -> u64 {
+        self.clock.saturating_add_unsigned(self.backward).max(0).unsigned_abs()
     }
 
     /// Frames a second, where `frames` have come: over the steps that frames make.
@@ -422,6 +429,11 @@ impl Pace {
             }
         }
     }
+}
+
+/// Milliseconds of a step forward: time that passes.
+pub(super) fn forward(step: i32) -> u64 {
+    step.max(0).unsigned_abs().into()
 }
 
 /// What the header of an audio message marks. `track` has not counted it yet.

@@ -358,7 +358,8 @@ pub struct Track {
     pub first_timestamp: u32,
     /// The last message's timestamp, milliseconds.
     pub last_timestamp: u32,
-    /// Media time covered, milliseconds; wraps counted through.
+    /// Media time from the first coded frame to the last, milliseconds; wraps counted through, steps back not. Of data from
+    /// the first message to the last.
     pub media_time: u64,
     /// Key frames.
     pub keyframes: u64,

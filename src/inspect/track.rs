@@ -142,6 +142,8 @@ impl Tracks {
                 let key = key(Media::Data);
                 if self.find(key, raw, limits) {
                     if let Some(counter) = self.counters.get_mut(self.last) {
+                        let step = raw.timestamp.wrapping_sub(counter.track.last_timestamp);
+                        counter.track.media_time += pace::forward(step as i32);
                         counter.message(raw.timestamp, u64::from(raw.length));
                     }
                     self.metadata(key, data, limits);
@@ -424,11 +426,6 @@ impl Counter {
         let track = &mut self.track;
         track.messages += 1;
         track.bytes += bytes;
-        // A step forward of less than half the circle is time passing; a step back is not.
-        let step = timestamp.wrapping_sub(track.last_timestamp);
-        if step < 1 << 31 {
-            track.media_time += u64::from(step);
-        }
         track.last_timestamp = timestamp;
     }
 
@@ -530,6 +527,9 @@ impl Counter {
     /// The track as it is now, with what metadata declares of it.
     fn told(&self, declared: Declared) -> Track {
         let mut track = self.track.clone();
+        if track.media != Media::Data {
+            track.media_time = self.pace.media_time();
+        }
         let measured = &mut track.measured;
         self.pace.tell(measured);
         measured.bitstream_frame_rate = track.frame_rate;

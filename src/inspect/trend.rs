@@ -13,7 +13,7 @@ pub(crate) struct Trend {
 }
 
 /// Measurements below which there is no trend: what they differ by is the network's, and the order of the tracks.
-const LEAST: u32 = 5;
+const LEAST: u32 = 15;
 
 impl Trend {
     /// At this time, milliseconds, the value was this.
@@ -46,8 +46,8 @@ mod tests {
             trend.per_minute().map(|rate| (rate * 10.0).round() / 10.0)
         };
         for (count, value, rate) in [
-            (4, (|n| n) as fn(i64) -> i64, None),
-            (5, |n| n, Some(60.0)),
+            (14, (|n| n) as fn(i64) -> i64, None),
+            (15, |n| n, Some(60.0)),
             (600, |_| 7, Some(0.0)),
             (600, |n| -2 * n + 1_000, Some(-120.0)),
             // What the order of the tracks adds evens out.
@@ -58,7 +58,7 @@ mod tests {
             assert_eq!(of(count, value), rate, "{count}");
         }
         let mut still = Trend::default();
-        (0..9).for_each(|n| still.add(5, n));
+        (0..19).for_each(|n| still.add(5, n));
         assert_eq!(still.per_minute(), None, "no time has passed");
     }
 }

@@ -1,4 +1,5 @@
-//! Numbers as decimal digits, written fast: up to eight digits at once, in copies of constant length, which are no calls.
+//! Numbers as decimal digits, and short texts put together in a room of constant size: no calls, and no look at whether a
+//! buffer has to grow.
 
 /// Appends a number.
 pub(super) fn push_digits(out: &mut Vec<u8>, number: u64) {
@@ -8,55 +9,149 @@ pub(super) fn push_digits(out: &mut Vec<u8>, number: u64) {
 
 /// Appends a number and the byte behind it.
 pub(super) fn push_number(out: &mut Vec<u8>, number: u64, behind: u8) {
-    if number >= 10_000_000 {
-        push_long(out, number, behind);
-        return;
+    let mut text = [0; 21];
+    let end = write(&mut text, 0, number, behind);
+    out.extend_from_slice(text.get(..end).unwrap_or_default());
+}
+
+/// A text of some fields on its way to the buffer.
+#[derive(Debug)]
+pub(super) struct Short<'t> {
+    text: &'t mut Room,
+    end: usize,
+}
+
+/// Room for the fields that any record may have, at their longest.
+pub(super) type Room = [u8; 384];
+
+/// An empty one.
+pub(super) const ROOM: Room = [0; 384];
+
+impl<'t> Short<'t> {
+    /// An empty one.
+    pub(super) const fn new(text: &'t mut Room) -> Self {
+        Self { text, end: 0 }
     }
-    // Up to seven digits and what is behind them are one word.
-    let text = eight(number as u32);
-    let zeros = (text & !ZEROS | 1 << 56).trailing_zeros() & !7;
-    let length = 8 - zeros as usize / 8;
-    let word = text >> zeros | u64::from(behind) << (64 - zeros);
-    let end = out.len() + length + 1;
-    out.extend_from_slice(&word.to_le_bytes());
-    out.truncate(end);
+
+    /// Adds bytes of a length that is known.
+    #[inline]
+    pub(super) fn raw<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.end = put(self.text, self.end, bytes);
+    }
+
+    /// Adds any bytes.
+    #[inline]
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.text.get_mut(self.end..self.end + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.end += bytes.len();
+        }
+    }
+
+    /// Adds a number and the byte behind it.
+    #[inline]
+    pub(super) fn number(&mut self, number: u64, behind: u8) {
+        self.end = write(self.text, self.end, number, behind);
+    }
+
+    /// Adds nanoseconds as seconds with six decimals, rounded towards zero, and the byte behind them.
+    #[inline]
+    pub(super) fn seconds(&mut self, nanoseconds: i64, behind: u8) {
+        let micros = nanoseconds.unsigned_abs() / 1000;
+        // Where the capture's clock was set back, a packet can be from before the first.
+        if nanoseconds < 0 && micros > 0 {
+            self.raw(b"-");
+        }
+        self.number(micros / 1_000_000, b'.');
+        let [a, b, c, d, e, f] = six((micros % 1_000_000) as u32);
+        self.raw(&[a, b, c, d, e, f, behind]);
+    }
+
+    /// What was added.
+    #[inline]
+    pub(super) fn text(&self) -> &[u8] {
+        self.text.get(..self.end).unwrap_or_default()
+    }
 }
 
-/// The same of more than seven digits.
-fn push_long(out: &mut Vec<u8>, number: u64, behind: u8) {
+/// Puts bytes to a place in a text; the result is the place behind them.
+#[inline(always)]
+fn put<const N: usize>(text: &mut [u8], at: usize, bytes: &[u8; N]) -> usize {
+    match text.get_mut(at..at + N) {
+        Some(room) => {
+            room.copy_from_slice(bytes);
+            at + N
+        }
+        None => at,
+    }
+}
+
+/// Puts a number, and a byte behind it, to a place in a text; the result is the place behind both.
+fn write(text: &mut [u8], at: usize, number: u64, behind: u8) -> usize {
+    if number < 10_000 {
+        let [a, b, c, d] = four(number as u32);
+        return match number {
+            0..10 => put(text, at, &[d, behind]),
+            10..100 => put(text, at, &[c, d, behind]),
+            100..1_000 => put(text, at, &[b, c, d, behind]),
+            _ => put(text, at, &[a, b, c, d, behind]),
+        };
+    }
+    if number >= 100_000_000 {
+        return long(text, at, number, behind);
+    }
+    let (high, low) = (number as u32 / 10_000, number as u32 % 10_000);
+    let ([a, b, c, d], [e, f, g, h]) = (four(high), four(low));
+    match high {
+        0..10 => put(text, at, &[d, e, f, g, h, behind]),
+        10..100 => put(text, at, &[c, d, e, f, g, h, behind]),
+        100..1_000 => put(text, at, &[b, c, d, e, f, g, h, behind]),
+        _ => put(text, at, &[a, b, c, d, e, f, g, h, behind]),
+    }
+}
+
+/// The same of more than eight digits.
+#[cold]
+fn long(text: &mut [u8], at: usize, number: u64, behind: u8) -> usize {
     let [a, b, c, d, e, f] = six((number % 1_000_000) as u32);
-    push_number(out, number / 1_000_000, a);
-    out.extend_from_slice(&[b, c, d, e, f, behind]);
+    let at = write(text, at, number / 1_000_000, a);
+    put(text, at, &[b, c, d, e, f, behind])
 }
 
-/// Eight times `0`.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
-
-/// The last eight decimal digits, the first in the lowest byte: all at once, in parts of one word.
+/// The last four decimal digits.
 #[inline]
-fn eight(number: u32) -> u64 {
-    let (high, low) = (number / 10_000 % 10_000, number % 10_000);
-    let both = u64::from(high) | u64::from(low) << 32;
-    // A hundredth of each half, exact below 10,000; then a tenth of each quarter, exact below 100.
-    let hundreds = ((both * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let quarters = hundreds | (both - 100 * hundreds) << 16;
-    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
-    (tens | (quarters - 10 * tens) << 8) | ZEROS
+fn four(number: u32) -> [u8; 4] {
+    let [a, b] = PAIRS[(number / 100 % 100) as usize];
+    let [c, d] = PAIRS[(number % 100) as usize];
+    [a, b, c, d]
 }
 
 /// The last six decimal digits.
 #[inline]
 pub(super) fn six(number: u32) -> [u8; 6] {
-    let [_, _, digits @ ..] = eight(number).to_le_bytes();
-    digits
+    let [a, b, c, d] = four(number / 100);
+    let [e, f] = PAIRS[(number % 100) as usize];
+    [a, b, c, d, e, f]
 }
 
 /// The last nine decimal digits.
 #[inline]
 pub(super) fn nine(number: u32) -> [u8; 9] {
-    let [a, b, c, d, e, f, g, h] = eight(number / 10).to_le_bytes();
+    let [a, b, c, d] = four(number / 100_000);
+    let [e, f, g, h] = four(number / 10 % 10_000);
     [a, b, c, d, e, f, g, h, b'0' + (number % 10) as u8]
 }
+
+/// `00` to `99`.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! One line of JSON being written: fields, objects and arrays straight into the buffer.
 
 use super::super::amf_json;
-use super::super::digits::{push_number, six};
+use super::super::digits::{ROOM, Short, push_number};
 use crate::inspect::Opened;
 use crate::proto::fault::Fault;
 
@@ -178,15 +178,10 @@ impl Line<'_> {
     }
 
     /// Nanoseconds as seconds with six decimals, rounded towards zero.
-    #[inline]
     pub(super) fn seconds(&mut self, nanoseconds: i64) {
-        let micros = nanoseconds.unsigned_abs() / 1000;
-        // Where the capture's clock was set back, a packet can be from before the first.
-        if nanoseconds < 0 && micros > 0 {
-            self.0.push(b'-');
-        }
-        self.digits(micros / 1_000_000, b'.');
-        let [a, b, c, d, e, f] = six((micros % 1_000_000) as u32);
-        self.raw(&[a, b, c, d, e, f, b',']);
+        let mut room = ROOM;
+        let mut text = Short::new(&mut room);
+        text.seconds(nanoseconds, b',');
+        self.raw(text.text());
     }
 }

@@ -19,6 +19,7 @@ use media::{write_audio, write_video};
 use summary::write_summary;
 
 use super::amf_json;
+use super::digits::{ROOM, Room, Short};
 use super::payload::{self, Shown};
 use super::time::Clock;
 use crate::Limits;
@@ -40,6 +41,8 @@ pub struct Writer {
     files: Vec<String>,
     /// What the last audio and the last video message began with, and their headers: the next ones are mostly the same.
     routes: [Same<(u8, u32, u32)>; 2],
+    /// Where the fields of a record are put together that all have.
+    room: Room,
     /// Who sent the last record.
     sender: Same<(Option<FlowId>, Option<Direction>)>,
     audio: Same<AudioHeader>,
@@ -88,6 +91,7 @@ impl Writer {
             shown,
             files,
             routes: Default::default(),
+            room: ROOM,
             sender: Same::default(),
             audio: Same::default(),
             video: Same::default(),
@@ -115,18 +119,18 @@ impl Writer {
 
     /// Appends a record's line.
     pub fn record(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
-        let mut line = Line(out);
+        let mut head = Short::new(&mut self.room);
         match record.event {
             // Nearly all records are messages.
-            Event::Message(_) => line.raw(b"{\"event\":\"message\",\"seq\":"),
+            Event::Message(_) => head.raw(b"{\"event\":\"message\",\"seq\":"),
             ref event => {
-                line.open();
-                text!(line, "event", event.as_str());
-                line.raw(b"\"seq\":");
+                head.raw(b"{\"event\":\"");
+                head.bytes(event.as_str().as_bytes());
+                head.raw(b"\",\"seq\":");
             }
         }
-        line.digits(record.seq, b',');
-        line.raw(self.sender.text((record.connection, record.direction), |out| {
+        head.number(record.seq, b',');
+        head.bytes(self.sender.text((record.connection, record.direction), |out| {
             let mut line = Line(out);
             if let Some(connection) = record.connection {
                 number!(line, "connection", connection);
@@ -136,21 +140,26 @@ impl Writer {
             }
         }));
         if let Some(at) = record.place.at {
-            let mut field = *b"\"time\":\"2026-01-02T03:04:05.678000009Z\",";
-            field[8..38].copy_from_slice(&self.clock.text(at));
-            line.raw(&field);
+            head.raw(b"\"time\":\"");
+            head.raw(&self.clock.text(at));
+            head.raw(b"\",");
         }
         if let Some(elapsed) = record.elapsed {
-            line.raw(b"\"elapsed\":");
-            line.seconds(elapsed);
+            head.raw(b"\"elapsed\":");
+            head.seconds(elapsed, b',');
         }
         if let Some(span) = record.span {
-            number!(line, "offset", span.start);
-            number!(line, "end", span.end);
+            head.raw(b"\"offset\":");
+            head.number(span.start, b',');
+            head.raw(b"\"end\":");
+            head.number(span.end, b',');
         }
         if let Some(frame) = record.place.frame {
-            number!(line, "frame", frame);
+            head.raw(b"\"frame\":");
+            head.number(frame, b',');
         }
+        out.extend_from_slice(head.text());
+        let mut line = Line(out);
         if let Some(file) = record.place.file.and_then(|file| self.files.get(file as usize)) {
             line.string("file", file);
         }
@@ -259,14 +268,19 @@ impl Writer {
         } else {
             route(line.0);
         }
-        number!(line, "timestamp", raw.timestamp);
+        let mut rest = Short::new(&mut self.room);
+        rest.raw(b"\"timestamp\":");
+        rest.number(raw.timestamp.into(), b',');
         if raw.timestamp_uncertain {
-            line.boolean("timestamp_uncertain", true);
+            rest.raw(b"\"timestamp_uncertain\":true,");
         }
-        number!(line, "length", raw.length);
+        rest.raw(b"\"length\":");
+        rest.number(raw.length.into(), b',');
         if raw.chunks > 0 {
-            number!(line, "chunks", raw.chunks);
+            rest.raw(b"\"chunks\":");
+            rest.number(raw.chunks.into(), b',');
         }
+        line.raw(rest.text());
         if !raw.damaged.is_empty() {
             line.key("damaged");
             line.list(raw.damaged, |line, span| write_span(line, *span));
