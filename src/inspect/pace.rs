@@ -233,7 +233,7 @@ impl Pace {
     }
 
     /// Takes a message of the track, `length` bytes of it. `broken`: how often something was lost of its direction.
-    #[inline]
+    #[inline(always)] // it has seven arguments and is short where nothing stands out
     pub(super) fn frame(
         &mut self,
         frame: &mut Frame,

@@ -46,6 +46,8 @@ pub struct Writer {
     /// Who sent the last record.
     sender: Same<(Option<FlowId>, Option<Direction>)>,
     audio: Same<AudioHeader>,
+    /// The same of AAC without Enhanced RTMP.
+    aac: Same<[u8; 2]>,
     video: Same<VideoHeader>,
 }
 
@@ -77,7 +79,7 @@ impl<K: PartialEq> Same<K> {
 
 /// All of an ordinary audio message but the length of its data.
 type AudioHeader =
-    (Option<AudioCodec>, bool, Option<AudioPacketType>, Option<u32>, Option<u8>, Option<u8>);
+    ((Option<AudioCodec>, bool, Option<AudioPacketType>, Option<u32>), Option<u8>, Option<u8>);
 /// All of an ordinary video message but its composition time and the length of its data.
 type VideoHeader = (Option<VideoCodec>, bool, Option<FrameType>, Option<VideoPacketType>);
 
@@ -94,6 +96,7 @@ impl Writer {
             room: ROOM,
             sender: Same::default(),
             audio: Same::default(),
+            aac: Same::default(),
             video: Same::default(),
         }
     }
@@ -276,9 +279,13 @@ impl Writer {
         }
         rest.raw(b"\"length\":");
         rest.number(raw.length.into(), b',');
-        if raw.chunks > 0 {
-            rest.raw(b"\"chunks\":");
-            rest.number(raw.chunks.into(), b',');
+        match raw.chunks {
+            0 => {}
+            1 => rest.raw(b"\"chunks\":1,"),
+            chunks => {
+                rest.raw(b"\"chunks\":");
+                rest.number(chunks.into(), b',');
+            }
         }
         line.raw(rest.text());
         if !raw.damaged.is_empty() {
@@ -300,7 +307,7 @@ impl Writer {
         match body {
             Body::Audio(audio) => {
                 line.raw(b"\"audio\":");
-                self.audio(line, audio);
+                self.audio(line, raw, audio);
             }
             Body::Video(video) => {
                 line.raw(b"\"video\":");
@@ -345,7 +352,7 @@ impl Writer {
 
     /// An audio object; of an ordinary one only the length is new.
     #[inline]
-    fn audio(&mut self, line: &mut Line<'_>, audio: &Audio) {
+    fn audio(&mut self, line: &mut Line<'_>, raw: &chunk::Message<'_>, audio: &Audio) {
         let ordinary = audio.config.is_none()
             && audio.multichannel.is_none()
             && audio.multitrack.is_none()
@@ -354,12 +361,21 @@ impl Writer {
             write_audio(line, audio);
             return;
         }
-        let Audio { codec, enhanced, packet_type, sample_rate, sample_size, channels, .. } = *audio;
-        let key = (codec, enhanced, packet_type, sample_rate, sample_size, channels);
-        line.raw(self.audio.text(key, |out| {
+        let make = |out: &mut Vec<u8>| {
             write_audio(&mut Line(out), &Audio { data_length: 0, ..audio.clone() });
             out.truncate(out.len() - b"0},".len());
-        }));
+        };
+        line.raw(match (audio.codec, raw.payload) {
+            // Two bytes say all of it.
+            (Some(AudioCodec::Aac), [first, second, ..]) if !audio.enhanced => {
+                self.aac.text([*first, *second], make)
+            }
+            _ => {
+                let Audio { codec, enhanced, packet_type, sample_rate, .. } = *audio;
+                let key = (codec, enhanced, packet_type, sample_rate);
+                self.audio.text((key, audio.sample_size, audio.channels), make)
+            }
+        });
         line.digits(audio.data_length as u64, b'}');
         line.raw(b",");
     }
