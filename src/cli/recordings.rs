@@ -46,7 +46,7 @@ impl Pcapng {
             Failure::io(what, error)
         };
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-        let (out, spool) = spooled(file, live).map_err(failed)?;
+        let (out, spool) = spooled(file, path, live).map_err(failed)?;
         let recorder = pcapng::Recorder::new(out).map_err(failed)?;
         let (path, most) = (path.to_owned(), limits.recorded_bytes);
         Ok(Self { recorder, path, spool, most, left_out: 0 })
@@ -99,12 +99,19 @@ impl Pcapng {
 type Written = (Box<dyn Write>, Option<Rc<Queue>>);
 
 /// A file as it is, or one that a thread writes.
-fn spooled(file: File, live: bool) -> io::Result<Written> {
+fn spooled(file: File, path: &Path, live: bool) -> io::Result<Written> {
     if !live {
         return Ok((Box::new(file), None));
     }
-    // That it fails is seen at the end: the run goes on without it.
-    let queue = Rc::new(Queue::start(|| Box::new(file), None, || {})?);
+    // Why it fails is said at the end: the run goes on without it.
+    let path = path.to_owned();
+    let failed = move || {
+        say(&format!(
+            "rtmpctl: {} cannot be written any more; the run goes on without",
+            path.display()
+        ));
+    };
+    let queue = Rc::new(Queue::start(|| Box::new(file), None, failed)?);
     Ok((Box::new(Spool::new(Rc::clone(&queue))), Some(queue)))
 }
 
@@ -159,7 +166,10 @@ impl Recordings {
     fn flv_failed(&mut self, error: io::Error) {
         match error.get_ref().filter(|inner| inner.is::<flv::Refused>()) {
             Some(refused) => say(&format!("rtmpctl: {refused}")),
-            None => self.failed = Some(Failure::io("cannot record a stream", error)),
+            None => {
+                say(&format!("rtmpctl: {error}; what else is recorded goes on"));
+                self.failed = Some(Failure::io("cannot record a stream", error));
+            }
         }
     }
 

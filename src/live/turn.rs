@@ -22,19 +22,23 @@ pub(super) struct Turn {
     latest: Instant,
     /// Bytes to read at most.
     bytes: usize,
+    /// How often something was made ready to be sent.
+    sent: u8,
 }
 
 /// A moment. Twenty connections at once that send without end, and others wait no longer than 50 ms.
 const MOMENT: Duration = Duration::from_millis(2);
 /// Bytes that are read in any case.
 const LEAST: usize = 16 << 10;
+/// Pieces that a player gets in one turn: hundreds of them may be waiting for the same stream.
+const PIECES: u8 = 2;
 /// Bytes that are read at most.
 const MOST: usize = 1 << 20;
 
 impl Default for Turn {
     fn default() -> Self {
         let now = Instant::now();
-        Self { began: now, latest: now, bytes: MOST }
+        Self { began: now, latest: now, bytes: MOST, sent: 0 }
     }
 }
 
@@ -43,6 +47,7 @@ impl Turn {
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
         self.latest = self.began;
+        self.sent = 0;
     }
 
     /// Bytes to read at most.
@@ -56,9 +61,14 @@ impl Turn {
         self.learn(bytes, self.latest - before);
     }
 
+    /// Something was made ready that a player is to get.
+    pub(super) const fn sends(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+    }
+
     /// Whether the others have theirs.
     pub(super) fn is_over(&self) -> bool {
-        self.latest - self.began >= MOMENT
+        self.latest - self.began >= MOMENT || self.sent >= PIECES
     }
 
     fn learn(&mut self, bytes: usize, took: Duration) {
@@ -102,6 +112,13 @@ mod tests {
         let mut turn = Turn::default();
         assert!(!turn.is_over());
         turn.latest = turn.began + MOMENT;
+        assert!(turn.is_over());
+        turn.begin();
+        assert!(!turn.is_over());
+        for _ in 0..PIECES {
+            assert!(!turn.is_over());
+            turn.sends();
+        }
         assert!(turn.is_over());
         turn.begin();
         assert!(!turn.is_over());

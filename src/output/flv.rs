@@ -18,11 +18,15 @@
 //! Files are named by the numbers of the connection and the message stream (`rtmp-001-1.flv`, to players
 //! `rtmp-001-1-play.flv`), never by what a peer says: a stream's name is its key.
 
+mod file;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use file::Tags;
 
 use crate::Limits;
 use crate::inspect::{Event, FlowId, MessageRecord, Record};
@@ -30,14 +34,6 @@ use crate::proto::Direction;
 use crate::proto::amf::Value;
 use crate::proto::message::{Body, Command, Kind, data};
 
-/// Bytes buffered of each file.
-const BUFFER: usize = 32 << 10;
-/// The header of a file without audio and video, and the size of the tag that is not before the first.
-const HEADER: [u8; 13] = [b'F', b'L', b'V', 1, 0, 0, 0, 0, 9, 0, 0, 0, 0];
-/// Where the header says what there is.
-const FLAGS_AT: u64 = 4;
-/// Bytes of a tag's header.
-const TAG_HEADER: usize = 11;
 /// The longest tag data: its size has three bytes.
 const MOST: usize = 0xff_ffff;
 
@@ -84,7 +80,7 @@ type Key = (FlowId, Direction, u32);
 #[derive(Debug)]
 struct Stream {
     /// `None` where the file could not be made or written to; that has been said.
-    file: Option<BufWriter<File>>,
+    file: Option<Tags>,
     /// The flags that the file's header has.
     flags: u8,
     recording: Recording,
@@ -285,12 +281,10 @@ impl Recorder {
         };
         let result = match file {
             Ok(file) => {
-                let mut file = BufWriter::with_capacity(BUFFER, file);
-                // It fits the buffer.
-                let written = file.write_all(&HEADER);
+                let file = Tags::new(file);
+                stream.recording.bytes = file.len();
                 stream.file = Some(file);
-                stream.recording.bytes = HEADER.len() as u64;
-                written
+                Ok(())
             }
             Err(error) => {
                 self.done.refused += 1;
@@ -390,26 +384,20 @@ impl Stream {
             VIDEO if !data.is_empty() => 1,
             _ => 0,
         };
-        if let Err(error) = write_tag(file, kind, timestamp, data) {
-            self.recording.unwritten += 1;
-            return self.fail(error);
-        }
+        let mut pushed = file.push(kind, timestamp, data);
         self.recording.tags += 1;
-        self.recording.bytes += (TAG_HEADER + data.len() + 4) as u64;
         self.recording.audio |= kind == AUDIO && flag != 0;
         self.recording.video |= kind == VIDEO && flag != 0;
         if self.flags | flag != self.flags {
-            // At once, not at the end: the file is then right whenever the program ends.
             self.flags |= flag;
-            if let Err(error) = write_flags(file, self.flags) {
-                return self.fail(error);
-            }
+            pushed = pushed.and_then(|()| file.set_flags(self.flags));
         }
-        Ok(())
+        self.recording.bytes = file.len();
+        pushed.or_else(|error| self.fail(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.file.as_mut().map(Write::flush) {
+        match self.file.as_mut().map(Tags::flush) {
             Some(Err(error)) => self.fail(error),
             _ => Ok(()),
         }
@@ -418,26 +406,13 @@ impl Stream {
     #[cold]
     fn fail(&mut self, error: io::Error) -> io::Result<()> {
         if let Some(file) = self.file.take() {
-            // Dropping the writer would try once more to write what is in it.
-            drop(file.into_parts());
+            let (bytes, lost) = file.give_up();
+            self.recording.bytes = bytes;
+            self.recording.tags -= lost;
+            self.recording.unwritten += lost;
         }
         Err(about("write to", &self.recording.path, error))
     }
-}
-
-fn write_tag(out: &mut impl Write, kind: u8, timestamp: u32, data: &[u8]) -> io::Result<()> {
-    let size = (data.len() as u32).to_be_bytes();
-    let time = timestamp.to_be_bytes();
-    let header = [kind, size[1], size[2], size[3], time[1], time[2], time[3], time[0], 0, 0, 0];
-    out.write_all(&header)?;
-    out.write_all(data)?;
-    out.write_all(&((TAG_HEADER + data.len()) as u32).to_be_bytes())
-}
-
-fn write_flags(file: &mut BufWriter<File>, flags: u8) -> io::Result<()> {
-    file.seek(SeekFrom::Start(FLAGS_AT))?;
-    file.write_all(&[flags])?;
-    file.seek(SeekFrom::End(0)).map(drop)
 }
 
 fn about(what: &str, path: &Path, error: io::Error) -> io::Error {

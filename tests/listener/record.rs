@@ -124,6 +124,32 @@ fn a_recording_has_the_same_tags() {
     assert!(recorded[0].2.starts_with(b"\x02\0\x0aonMetaData"));
 }
 
+#[tokio::test]
+async fn a_disk_that_is_full_costs_the_recording_only_and_what_is_in_it_is_whole() {
+    // A file can have so many blocks of 512 or 1,024 bytes, and writing more fails as on a full disk.
+    let mut limited = std::process::Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_rtmpctl");
+    limited.args(["-c", "ulimit -f 1000; trap '' XFSZ; exec \"$0\" \"$@\"", program]);
+    let mut listen = Listen::by("disk", limited, &["--write-flv", "DIR/flv"]);
+    let (mut client, stream) = publisher(listen.address(), "key").await;
+    let frame = |n: u32| (9, n, [&[0x27, 1, 0, 0, 0][..], &[n as u8; 20_000]].concat());
+    let sent: Vec<Tag> = (0..100).map(frame).collect();
+    send(&mut client, stream, &sent).await;
+    assert!(listen.program.says("what else is recorded goes on"));
+    // Others are served as before.
+    publisher(listen.address(), "other").await;
+    listen.program.signal("-INT");
+    let (status, records) = listen.ended();
+    assert_eq!(status, Some(2));
+    assert_eq!(of(&records, "summary").len(), 2);
+    let recorded = tags(&listen.path("flv/rtmp-001-1.flv"));
+    assert!(recorded.len() > 10 && recorded.len() < 60, "{}", recorded.len());
+    assert!(recorded == sent[..recorded.len()]);
+    let (there, not) = (recorded.len(), sent.len() - recorded.len());
+    assert!(listen.program.says(&format!("({there} tags, ")));
+    assert!(listen.program.says(&format!("without {not} messages")));
+}
+
 /// A tag of which the payload says of which stream it is.
 fn tag(type_id: u8, timestamp: u32, of: u8) -> Tag {
     let head: &[u8] = if type_id == 9 { &[0x27, 1, 0, 0, 0] } else { &[0xaf, 1] };

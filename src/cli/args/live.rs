@@ -19,7 +19,7 @@ pub(in super::super) struct Live {
     pub(in super::super) duration: Option<Duration>,
 
     /// Connections open at once; one more is closed at once
-    #[arg(long, value_name = "N", default_value_t = 256, help_heading = "Connections")]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive, help_heading = "Connections")]
     pub(in super::super) max_connections: usize,
 
     /// Close a connection on which nothing came for this time
@@ -172,6 +172,10 @@ impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
     }
+}
+
+fn positive(typed: &str) -> Result<usize, String> {
+    typed.parse().ok().filter(|n| *n > 0).ok_or_else(|| "a number from 1 on".to_owned())
 }
 
 fn credentials(typed: &str) -> Result<Credentials, String> {

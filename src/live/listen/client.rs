@@ -122,6 +122,7 @@ impl Client {
         }
         if let Some(end) = self.ended {
             if half.play(cx) {
+                turn.sends();
                 return Ok(Poll::Ready(None));
             }
             // Of TLS it may be here that the last bytes are sent.
@@ -154,6 +155,7 @@ impl Client {
         }
         // Behind what the client asked for, which may be to play.
         if half.play(cx) {
+            turn.sends();
             return Ok(Poll::Ready(None));
         }
         if more {

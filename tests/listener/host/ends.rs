@@ -5,7 +5,9 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use rtmpctl::Limits;
-use rtmpctl::proto::message::command::{Play, PublishType};
+use rtmpctl::proto::handshake::PACKET_LEN;
+use rtmpctl::proto::message::command::{Connect, Play, PublishType};
+use rtmpctl::proto::session::{Caller, Sender};
 
 use super::rig::{AVC_HEADER, Client, Rig, Setup, codes, ending, inter, is, key};
 use super::secure::{client, identity};
@@ -63,13 +65,18 @@ fn who_says_no_more_and_reads_nothing_is_not_waited_for_long() {
     let limits = Limits { handshake_time: Duration::from_millis(300), ..Limits::default() };
     let rig = Setup { limits, ..Setup::default() }.start();
     let (_publisher, _) = publisher(&rig);
-    let mut player = Client::to(&rig);
-    player.connect("live");
-    let stream = player.create();
+    let (mut caller, mut sender) = (Caller::new(&Limits::default()), Sender::new());
+    caller.connect(&Connect { app: Some("live".into()), ..Connect::default() }, &mut sender);
+    caller.create_stream(&mut sender);
     let play = Play { name: Some("cam".into()), ..Play::default() };
-    player.caller.play(stream, &play, player.connection.sender());
-    player.flush();
-    player.socket.shutdown(Shutdown::Write).unwrap();
+    caller.play(1, &play, &mut sender);
+    let said = [vec![3; 1 + 2 * PACKET_LEN], sender.take_output()].concat();
+    // The server gets it all at once, its end too.
+    let held = rig.hold();
+    let mut player = rig.socket();
+    player.write_all(&said).unwrap();
+    player.shutdown(Shutdown::Write).unwrap();
+    drop(held);
     assert_eq!(ending(&rig.closed(2)), ("client", "fin"));
 }
 

@@ -127,6 +127,12 @@ impl Rig {
         Setup { behaviour, ..Setup::default() }.start()
     }
 
+    /// While this is there the server waits with what it has to tell next: a connection that is opened meanwhile is heard
+    /// of later, with all that it has said by then.
+    pub(crate) fn hold(&self) -> impl Drop {
+        self.lines.lock().unwrap()
+    }
+
     /// Moves the time of a server on for which it stands still.
     pub(crate) fn advance(&self, by: Duration) {
         let (done, is_done) = sync_channel(1);
