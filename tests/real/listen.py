@@ -87,8 +87,8 @@ def counted(records, packets):
         check(around and count - len(around) == len(packets[kind]), kind, "messages:", count, "of them", len(around), "around packets")
 
 
-def clean(records):
-    worse = [record for record in records if record["event"] == "finding" and record["severity"] != "info"]
+def clean(records, but=()):
+    worse = [record for record in records if record["event"] == "finding" and record["severity"] != "info" and record["code"] not in but]
     check(not worse, "findings of a clean stream:", worse)
 
 
@@ -109,7 +109,7 @@ def ffmpeg_publishes(tmp, avc, hevc):
     equal(records, "c2s", packets)
     counted(records, packets)
     parameters(records, avc)
-    clean(records)
+    clean(records, but=["key.exposed"])  # the name looks like a key, and is sent in the clear
     same(hashed(recorded(flv)), hashed(avc), "line of framemd5")
     with open(server.out) as file:
         check(KEY not in file.read(), "the stream key is not masked")
@@ -418,7 +418,7 @@ def asked_to_reconnect(tmp, avc, hevc):
         statuses = [json.dumps(record["command"]) for record in messages(records, "s2c", "command")]
         check(sum("NetConnection.Connect.ReconnectRequest" in status for status in statuses) == 1, "statuses:", statuses)
         equal(records, "c2s", probed(avc))
-        clean(records)
+        clean(records, but=["ertmp.reconnect"])  # neither says that it could
 
 
 def dropped(tmp, avc, hevc):
