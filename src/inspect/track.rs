@@ -18,8 +18,10 @@ use crate::proto::message::{
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
     counters: Vec<Counter>,
-    /// The one counted last: the next message is often of the same.
+    /// The one counted last.
     last: usize,
+    /// The same of each kind: sound and pictures take turns, and a counter that is not meant is mostly in no cache.
+    latest: [usize; 3],
     /// Whether a message was not counted.
     pub(super) crossed: bool,
     /// What the latest message was.
@@ -328,8 +330,12 @@ impl Tracks {
     /// Finds the counter with this key, made where there is none and the limit allows one more: it is the last one then.
     #[inline]
     fn find(&mut self, key: Key, raw: &chunk::Message<'_>, limits: &Limits) -> bool {
-        self.counters.get(self.last).is_some_and(|counter| counter.key() == key)
-            || self.find_other(key, raw, limits)
+        let latest = self.latest[key.media as usize];
+        let found = self.counters.get(latest).is_some_and(|counter| counter.key() == key);
+        if found {
+            self.last = latest;
+        }
+        found || self.find_other(key, raw, limits)
     }
 
     fn find_other(&mut self, key: Key, raw: &chunk::Message<'_>, limits: &Limits) -> bool {
@@ -344,6 +350,7 @@ impl Tracks {
                 self.counters.len() - 1
             }
         };
+        self.latest[key.media as usize] = self.last;
         true
     }
 

@@ -73,6 +73,10 @@ struct Connection {
     began: Vec<(Key, (Arrival, u32))>,
     /// The latest second that another row cut in two.
     cut: Option<i64>,
+    /// The second of all folds, by the clock.
+    second: Option<i64>,
+    /// The fold that was added to last of each kind of media.
+    latest: [usize; 3],
 }
 
 /// The frame in a record, where it is an ordinary coded one: configuration, faults and damage get rows of their own.
@@ -148,10 +152,22 @@ impl Folds {
             connections.retain(|_, connection| !connection.folds.is_empty());
         }
         let connection = connections.entry(id).or_default();
-        let over =
-            connection.take(|fold| fold.second != second && (clock.is_some() || fold.key == key));
+        // What is not looked at need not be in a cache.
+        let over = if clock.is_some() && connection.second == clock {
+            Vec::new()
+        } else {
+            connection.take(|fold| fold.second != second && (clock.is_some() || fold.key == key))
+        };
+        connection.second = clock;
         *folding -= over.len();
-        let fold = match connection.folds.iter_mut().position(|fold| fold.key == key) {
+        let latest = &mut connection.latest[media as usize];
+        let is_latest = connection.folds.get(*latest).is_some_and(|fold| fold.key == key);
+        let found = match is_latest {
+            true => Some(*latest),
+            false => connection.folds.iter().position(|fold| fold.key == key),
+        };
+        *latest = found.unwrap_or(connection.folds.len());
+        let fold = match found {
             Some(index) => &mut connection.folds[index],
             None => {
                 let began = connection.began(key, (record.place.at, frame.timestamp));
