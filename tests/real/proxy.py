@@ -110,11 +110,15 @@ def identical(got, want, what):
         same(got[kind], want[kind], "%s, %s packet" % (what, kind))
 
 
+# Of what a track is told by when its frames arrived.
+ARRIVALS = ("ahead", "av_drift", "av_skew", "clock_drift", "jitter", "longest_silence")
+
+
 def bare(value):
     """What is the same however it was captured: all but times, also those in words."""
     if isinstance(value, dict):
         return {key: re.sub(r"[0-9.]+ (ms|s)\b", "T", item) if key == "sentence" else bare(item) for key, item in value.items()
-                if key not in ("time", "elapsed", "frame", "duration", "at", "took", "proxy")}
+                if key not in ("time", "elapsed", "frame", "duration", "at", "took", "proxy", *ARRIVALS)}
     return [bare(item) for item in value] if isinstance(value, list) else value
 
 
