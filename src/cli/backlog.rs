@@ -63,14 +63,8 @@ impl Backlog {
         let thread = std::thread::Builder::new()
             .name("inspection".into())
             .spawn(move || {
-                let mut pump = match open() {
-                    Ok(pump) => pump,
-                    Err(failure) => {
-                        drop(opened);
-                        return Err(failure);
-                    }
-                };
-                // Whoever started it waits for this.
+                // Whoever started it waits for word that this has been done, or for the end of who would give it.
+                let mut pump = open()?;
                 let _ = opened.send(());
                 of_thread.inspect(&mut pump, clock);
                 finish(pump)

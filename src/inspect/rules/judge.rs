@@ -228,7 +228,6 @@ impl Report<'_> {
     }
 
     /// It follows from what another record says, and is no fault of its own.
-    #[allow(dead_code, reason = "for rules that compare declarations")]
     pub(crate) fn because(self, seq: Option<u64>) -> Self {
         self.with(|raised| raised.finding.cause = seq)
     }
