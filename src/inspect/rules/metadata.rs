@@ -495,8 +495,8 @@ impl Judge for Declarations {
         let Some(says) = declared.frame_rate.filter(|rate| *rate > 0.0 && !declared.paced) else {
             return;
         };
+        let Some(is) = pace.frame_rate(track.frames) else { return };
         declared.paced = true;
-        let is = (track.frames - 1) as f64 * 1000.0 / pace.clock as f64;
         if (is / says - 1.0).abs() > 0.05 {
             seen.report(&DIFFERS, || {
                 format!(
