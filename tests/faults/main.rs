@@ -2,14 +2,20 @@
 //! once, with its severity, and nothing else that is bad.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[cfg(all(unix, feature = "cli"))]
+#[path = "../common/mod.rs"]
+mod common;
 #[cfg(feature = "cli")]
 mod golden;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod live;
 mod media;
 mod profiles;
 mod protocol;
 mod script;
+#[cfg(all(unix, feature = "cli"))]
+#[path = "../spawned/mod.rs"]
+mod spawned;
 mod transport;
 
 use std::path::Path;

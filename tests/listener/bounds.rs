@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rtmpctl::proto::message::command::PublishType;
 
-use crate::common::{DEADLINE, parse};
+use crate::common::DEADLINE;
 use crate::rig::{Listen, app, connected, dial, ffmpeg, of, publisher, send, why};
 use crate::spawned::{Program, rtmpctl};
 
@@ -137,15 +137,7 @@ async fn an_output_that_nobody_reads_holds_no_client_up() {
     client.read_to_end(&mut Vec::new()).unwrap();
     let second = async { connected(program.address).await.publish("key", PublishType::Live).await };
     tokio::time::timeout(DEADLINE, second).await.unwrap().unwrap();
-    let mut out = program.child.stdout.take().unwrap();
-    let reading = std::thread::spawn(move || {
-        let mut text = String::new();
-        out.read_to_string(&mut text).unwrap();
-        text
-    });
-    program.signal("-INT");
-    assert!(program.ended().success());
-    let records = parse(&reading.join().unwrap());
+    let records = program.drained();
     let gaps = of(&records, "gap");
     let dropped: u64 = gaps.iter().filter_map(|gap| gap["records"].as_u64()).sum();
     assert!(dropped > 0, "nothing was dropped of {} records", records.len());

@@ -107,15 +107,7 @@ fn forwarding_does_not_wait_for_an_output_that_nobody_reads() {
         std::thread::sleep(Duration::from_millis(10));
     }
     // What was dropped is said once it is read, and numbers are left out for it.
-    let mut out = program.child.stdout.take().unwrap();
-    let reading = std::thread::spawn(move || {
-        let mut text = String::new();
-        out.read_to_string(&mut text).unwrap();
-        text
-    });
-    program.signal("-INT");
-    assert!(program.ended().success());
-    let lines = parse(&reading.join().unwrap());
+    let lines = program.drained();
     let dropped: u64 = lines.iter().filter_map(|line| line["records"].as_u64()).sum();
     assert!(dropped > 0, "nothing was dropped of {} records", lines.len());
     let last = lines.last().unwrap()["seq"].as_u64().unwrap();

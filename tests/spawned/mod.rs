@@ -6,7 +6,7 @@
     reason = "each test uses a part of it, and a test that is surprised has to fail"
 )]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -81,6 +81,19 @@ impl Program {
     pub(crate) fn signal(&self, name: &str) {
         let done = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(done.unwrap().success());
+    }
+
+    /// Interrupts it, and gives what it has written to a pipe that nobody read until now: it ends well.
+    pub(crate) fn drained(&mut self) -> Vec<Value> {
+        let mut out = self.child.stdout.take().unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut text = String::new();
+            out.read_to_string(&mut text).unwrap();
+            text
+        });
+        self.signal("-INT");
+        assert!(self.ended().success());
+        parse(&reading.join().unwrap())
     }
 
     pub(crate) fn ended(&mut self) -> ExitStatus {
