@@ -287,18 +287,10 @@ fn measured(track: &Track) -> String {
         }
         parts.push(text);
     }
-    let rates = [(measured.peak_bitrate, "at most"), (measured.metadata_bitrate, "in metadata")];
-    let rates: Vec<String> = rates
-        .into_iter()
-        .filter_map(|(rate, what)| {
-            let rate = words::bitrate(rate?);
-            Some(if what == "at most" {
-                format!("{what} {rate}")
-            } else {
-                format!("{rate} {what}")
-            })
-        })
-        .collect();
+    let peak = measured.peak_bitrate.map(|rate| format!("at most {}", words::bitrate(rate)));
+    let declared =
+        measured.metadata_bitrate.map(|rate| format!("{} in metadata", words::bitrate(rate)));
+    let rates: Vec<String> = [peak, declared].into_iter().flatten().collect();
     if !rates.is_empty() {
         parts.push(rates.join(", "));
     }
