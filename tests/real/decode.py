@@ -169,7 +169,12 @@ def nginx(tmp, chunk_size=4096):
                     text = file.read()
                 check("in use" in text, "nginx ended:", text[-1000:])
                 continue  # someone else took a port in between
-            yield port
+            try:
+                yield port
+            except Exception:
+                with open(log) as file:  # it is gone with the directory, and may say why
+                    print("nginx (%s) said:\n%s" % (server.poll(), file.read()[-3000:]), flush=True)
+                raise
             return
     raise Failed("no port for nginx")
 
